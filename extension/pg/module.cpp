@@ -1,0 +1,12 @@
+// The library's table of contents: what each topic registers when PostgreSQL loads it.
+#include "pg/bridge.h"
+
+extern "C" {
+PG_MODULE_MAGIC;
+
+PGDLLEXPORT void _PG_init(void);
+
+void _PG_init(void) {
+    ticketflow::pg::entry([] {});
+}
+}

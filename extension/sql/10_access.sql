@@ -1,0 +1,27 @@
+-- access: the roles that the guide names. Roles belong to the whole cluster, so an older cluster may have them already.
+DO $$
+DECLARE
+  name text;
+BEGIN
+  FOREACH name IN ARRAY ARRAY['ticketflow_anon', 'ticketflow_customer', 'ticketflow_user', 'ticketflow_manager',
+                              'ticketflow_admin', 'ticketflow_report'] LOOP
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = name) THEN
+      EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', name);
+    END IF;
+  END LOOP;
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'ticketflow_service') THEN
+    CREATE ROLE ticketflow_service LOGIN NOINHERIT;
+  END IF;
+  GRANT ticketflow_customer TO ticketflow_user;
+  GRANT ticketflow_user TO ticketflow_manager;
+  GRANT ticketflow_manager TO ticketflow_admin;
+  GRANT ticketflow_anon, ticketflow_admin TO ticketflow_service;
+END
+$$;
+COMMENT ON ROLE ticketflow_anon IS 'TicketFlow: a caller who has not signed in; may only call api.login and its kin.';
+COMMENT ON ROLE ticketflow_customer IS 'TicketFlow: sees the tickets that she created.';
+COMMENT ON ROLE ticketflow_user IS 'TicketFlow: an agent; sees own, assigned and team tickets.';
+COMMENT ON ROLE ticketflow_manager IS 'TicketFlow: leads teams and sees their tickets.';
+COMMENT ON ROLE ticketflow_admin IS 'TicketFlow: sees and manages everything on a desk.';
+COMMENT ON ROLE ticketflow_service IS 'TicketFlow: login of the HTTP service; may speak for users. Give it a password before use.';
+COMMENT ON ROLE ticketflow_report IS 'TicketFlow: reads the report views and no secret.';

@@ -1,0 +1,140 @@
+-- deploy: makes or upgrades a desk from the scripts that the install script carries (see scripts/install-script).
+
+CREATE OR REPLACE FUNCTION @extschema@.desk_search_path(desk text, api text, report text, kind text) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  -- The schema that a script creates in comes first; pgcrypto may live in any schema.
+  SELECT concat_ws(', ',
+    CASE kind WHEN 'api' THEN quote_ident(api) WHEN 'report' THEN quote_ident(report) END,
+    quote_ident(desk),
+    (SELECT quote_ident(n.nspname) FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
+      WHERE e.extname = 'ticketflow'),
+    (SELECT quote_ident(n.nspname) FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
+      WHERE e.extname = 'pgcrypto' AND n.nspname NOT IN (desk, 'pg_catalog')),
+    'pg_temp');
+END;
+COMMENT ON FUNCTION @extschema@.desk_search_path(text, text, text, text) IS
+  'The search_path under which a desk script of this kind runs: set it before psql -f of a file in sql/.';
+
+CREATE OR REPLACE PROCEDURE @extschema@.deploy(desk text DEFAULT 'public', api text DEFAULT 'api', report text DEFAULT 'report')
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  caller_path text := pg_catalog.current_setting('search_path');
+  caller_messages text := pg_catalog.current_setting('client_min_messages');
+  script record;
+  known text;
+  applied int := 0;
+  message text; detail text; hint text; state text;
+BEGIN
+  PERFORM @extschema@.deploy_check_names(desk, api, report);
+  IF NOT pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtext('ticketflow.deploy'), 0) THEN
+    RAISE EXCEPTION 'another deploy is running in this database'
+      USING ERRCODE = 'lock_not_available', HINT = 'Wait until it ends, then deploy again; deploy is idempotent.';
+  END IF;
+  PERFORM pg_catalog.set_config('client_min_messages', 'warning', true);
+  PERFORM @extschema@.deploy_prepare(desk, api, report);
+
+  FOR script IN SELECT s.kind, s.name, s.body, pg_catalog.md5(s.body) AS checksum FROM @extschema@.desk_scripts() s LOOP
+    PERFORM pg_catalog.set_config('search_path',
+      @extschema@.desk_search_path(desk, api, report, script.kind), true);
+    IF script.kind = 'migrations' THEN
+      EXECUTE pg_catalog.format('SELECT checksum FROM %I.ticketflow_migrations WHERE name = $1', desk)
+        INTO known USING script.name;
+      CONTINUE WHEN known = script.checksum;
+      IF known IS NOT NULL THEN
+        RAISE EXCEPTION 'migration "%" of desk "%" is not the one that was applied', script.name, desk
+          USING ERRCODE = 'object_not_in_prerequisite_state',
+                DETAIL = pg_catalog.format('Applied checksum %s, shipped checksum %s.', known, script.checksum),
+                HINT = 'A migration never changes once released; install the extension version that this desk was made with.';
+      END IF;
+    END IF;
+    BEGIN
+      EXECUTE script.body;
+    EXCEPTION WHEN OTHERS THEN
+      GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+      RAISE EXCEPTION 'cannot deploy desk "%": %', desk, message
+        USING ERRCODE = state,
+              DETAIL = pg_catalog.format('While running sql/%s/%s.sql.%s', script.kind, script.name, ' ' || NULLIF(detail, '')),
+              HINT = COALESCE(NULLIF(hint, ''), CASE
+                WHEN state IN ('42P07', '42710') THEN 'An object of that name is there already and not from TicketFlow; rename it, or deploy into another schema.'
+                ELSE 'Nothing was changed; deploy runs in one transaction.' END);
+    END;
+    IF script.kind = 'migrations' THEN
+      EXECUTE pg_catalog.format('INSERT INTO %I.ticketflow_migrations (name, checksum) VALUES ($1, $2)', desk)
+        USING script.name, script.checksum;
+      applied := applied + 1;
+    END IF;
+  END LOOP;
+
+  PERFORM pg_catalog.set_config('client_min_messages', caller_messages, true);
+  PERFORM pg_catalog.set_config('search_path', caller_path, true);
+  RAISE NOTICE 'desk "%" is ready: % migration(s) applied, functions in "%", reports in "%"', desk, applied, api, report;
+END
+$$;
+COMMENT ON PROCEDURE @extschema@.deploy(text, text, text) IS
+  'Creates or upgrades a desk: its tables in schema desk, the functions that HTTP exposes in schema api, the views for '
+  'reporting tools in schema report. One transaction, idempotent; applied migrations are recorded in <desk>.ticketflow_migrations. '
+  'Errors: 42602 bad schema name, 55P03 another deploy runs, 42P07 a foreign object is in the way, 55000 a migration was altered.';
+
+-- private section
+
+CREATE OR REPLACE FUNCTION @extschema@.deploy_check_names(desk text, api text, report text) RETURNS void
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  name text;
+BEGIN
+  FOREACH name IN ARRAY ARRAY[desk, api, report] LOOP
+    IF COALESCE(name, '') = '' OR name LIKE 'pg\_%' OR name IN ('information_schema', '@extschema@')
+       OR pg_catalog.octet_length(name) > 63 THEN
+      RAISE EXCEPTION 'schema name "%" cannot hold a desk', name
+        USING ERRCODE = 'invalid_name',
+              HINT = 'Name a schema of 1 to 63 bytes that is neither a system schema nor the extension''s own.';
+    END IF;
+  END LOOP;
+  IF desk = api OR desk = report OR api = report THEN
+    RAISE EXCEPTION 'desk, api and report need three different schemas'
+      USING ERRCODE = 'invalid_name', HINT = 'For example: CALL ticketflow.deploy(''acme'', ''acme_api'', ''acme_report'').';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.deploy_check_names(text, text, text) IS 'Private to deploy(): refuses names that cannot hold a desk (42602).';
+
+CREATE OR REPLACE FUNCTION @extschema@.deploy_prepare(desk text, api text, report text) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  name text;
+BEGIN
+  FOREACH name IN ARRAY ARRAY[desk, api, report] LOOP
+    -- CREATE SCHEMA IF NOT EXISTS asks for the right to create even where the schema is there.
+    IF pg_catalog.to_regnamespace(pg_catalog.quote_ident(name)) IS NULL THEN
+      EXECUTE pg_catalog.format('CREATE SCHEMA %I', name);
+    END IF;
+  END LOOP;
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'pgcrypto') THEN
+    -- Shared by all desks of the database, so a desk's own schema is the second choice.
+    EXECUTE pg_catalog.format('CREATE EXTENSION pgcrypto WITH SCHEMA %I', CASE
+      WHEN pg_catalog.to_regnamespace('public') IS NOT NULL
+       AND pg_catalog.has_schema_privilege('public', 'CREATE') THEN 'public' ELSE desk END);
+  END IF;
+  EXECUTE pg_catalog.format(
+    'CREATE TABLE IF NOT EXISTS %I.ticketflow_migrations ('
+    '  name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT pg_catalog.now(),'
+    '  applied_by text NOT NULL DEFAULT CURRENT_USER)', desk);
+  EXECUTE pg_catalog.format('COMMENT ON TABLE %I.ticketflow_migrations IS %L', desk,
+    'Migrations that ticketflow.deploy() applied to this desk.');
+  EXECUTE pg_catalog.format(
+    'CREATE TABLE IF NOT EXISTS %I.ticketflow_desk ('
+    '  singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton), api_schema text NOT NULL, report_schema text NOT NULL,'
+    '  deployed_at timestamptz NOT NULL DEFAULT pg_catalog.now())', desk);
+  EXECUTE pg_catalog.format('COMMENT ON TABLE %I.ticketflow_desk IS %L', desk,
+    'The schemas that belong to this desk, one row.');
+  EXECUTE pg_catalog.format(
+    'INSERT INTO %I.ticketflow_desk AS d (api_schema, report_schema) VALUES ($1, $2) '
+    'ON CONFLICT (singleton) DO UPDATE SET api_schema = EXCLUDED.api_schema, report_schema = EXCLUDED.report_schema, deployed_at = pg_catalog.now()', desk)
+    USING api, report;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.deploy_prepare(text, text, text) IS 'Private to deploy(): the schemas, pgcrypto and the migrations table.';
