@@ -25,3 +25,12 @@ COMMENT ON ROLE ticketflow_manager IS 'TicketFlow: leads teams and sees their ti
 COMMENT ON ROLE ticketflow_admin IS 'TicketFlow: sees and manages everything on a desk.';
 COMMENT ON ROLE ticketflow_service IS 'TicketFlow: login of the HTTP service; may speak for users. Give it a password before use.';
 COMMENT ON ROLE ticketflow_report IS 'TicketFlow: reads the report views and no secret.';
+
+CREATE OR REPLACE FUNCTION @extschema@.current_user_id(desk regnamespace DEFAULT NULL) RETURNS text
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'ticketflow_access_current_user_id';
+COMMENT ON FUNCTION @extschema@.current_user_id(regnamespace) IS
+  'The id of the person in whose name this session acts, or null for nobody. The setting app.current_user_id counts only where '
+  'the login role (session_user) may speak for users: a superuser, a member of ticketflow_service, or the owner of the desk in '
+  'schema desk. Any other login is the person bound to it in <desk>.login_users, whatever the setting says. Without an argument '
+  'the only desk of the database is meant; owners of the database may then speak for users too. Unset and empty are null.';

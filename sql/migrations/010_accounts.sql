@@ -38,13 +38,17 @@ CREATE TABLE users (
   locked_until timestamptz,
   created_at timestamptz NOT NULL DEFAULT now(),
   updated_at timestamptz NOT NULL DEFAULT now(),
-  organization_id integer REFERENCES organizations ON DELETE SET NULL
+  organization_id integer REFERENCES organizations ON DELETE SET NULL,
+  last_failed_login_at timestamptz,
+  password_changed_at timestamptz
 );
 COMMENT ON TABLE users IS 'People: accounts and how they sign in.';
 COMMENT ON COLUMN users.id IS 'UUID from the authentication provider, or made here.';
 COMMENT ON COLUMN users.password IS 'bcrypt hash (pgcrypto); null for people who sign in elsewhere.';
 COMMENT ON COLUMN users.password_reset_token IS 'SHA-256 of the token, hexadecimal; the token itself is shown once and never stored.';
 COMMENT ON COLUMN users.role IS 'customer < user < manager < admin.';
+COMMENT ON COLUMN users.last_failed_login_at IS 'The last failed attempt to sign in; after a quiet quarter of an hour the count restarts.';
+COMMENT ON COLUMN users.password_changed_at IS 'Tokens issued earlier sign nobody in.';
 COMMENT ON COLUMN users.organization_id IS 'The customer organisation this person belongs to, if any.';
 CREATE UNIQUE INDEX users_email_key ON users (lower(email));
 CREATE INDEX idx_users_email ON users (email);
@@ -89,10 +93,15 @@ CREATE TABLE api_keys (
   is_active boolean NOT NULL DEFAULT true,
   created_by varchar REFERENCES users ON DELETE SET NULL,
   last_used timestamptz,
-  created_at timestamptz NOT NULL DEFAULT now()
+  created_at timestamptz NOT NULL DEFAULT now(),
+  key_prefix varchar(12),
+  expires_at timestamptz
 );
 COMMENT ON TABLE api_keys IS 'Keys that integrations sign in with, and references to keys kept elsewhere.';
 COMMENT ON COLUMN api_keys.key_hash IS 'SHA-256 of the key, hexadecimal; the key itself is shown once and never stored.';
+COMMENT ON COLUMN api_keys.created_by IS 'The person in whose name the key acts.';
+COMMENT ON COLUMN api_keys.key_prefix IS 'The first characters of the key, to tell keys apart.';
+COMMENT ON COLUMN api_keys.expires_at IS 'Null: never.';
 CREATE INDEX idx_api_keys_service ON api_keys (service);
 CREATE INDEX idx_api_keys_active ON api_keys (is_active);
 
@@ -103,3 +112,27 @@ CREATE TABLE sessions (
 );
 COMMENT ON TABLE sessions IS 'Web sessions; the shape that connect-pg-simple expects.';
 CREATE INDEX idx_sessions_expire ON sessions (expire);
+CREATE INDEX sessions_person ON sessions (COALESCE(sess #>> '{passport,user}', sess ->> 'user_id'));
+
+CREATE TABLE login_users (
+  role_name name PRIMARY KEY,
+  user_id varchar NOT NULL REFERENCES users ON DELETE CASCADE
+);
+COMMENT ON TABLE login_users IS 'Which person a database login is on this desk; read by current_user_id().';
+
+CREATE TABLE login_attempts (
+  email_hash text PRIMARY KEY,
+  failed_attempts integer NOT NULL,
+  locked_until timestamptz,
+  last_failed_at timestamptz NOT NULL
+);
+COMMENT ON TABLE login_attempts IS 'Failed attempts at addresses without an account, so that a lock tells nobody which addresses have one.';
+CREATE INDEX login_attempts_age ON login_attempts (last_failed_at);
+
+CREATE TABLE password_reset_requests (
+  id bigserial PRIMARY KEY,
+  email varchar(255) NOT NULL,
+  requested_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE password_reset_requests IS 'Addresses that asked for a new password, known or not; take_password_resets() makes the tokens.';
+CREATE UNIQUE INDEX password_reset_requests_email ON password_reset_requests (lower(email));

@@ -39,6 +39,36 @@ CREATE TABLE task_statuses (
 COMMENT ON TABLE task_statuses IS 'Vocabulary of tasks.status; stage says what a status means to stamps, clocks and reports.';
 INSERT INTO task_statuses VALUES ('open', 'open', 1), ('in_progress', 'open', 2), ('on_hold', 'waiting', 3), ('resolved', 'resolved', 4), ('closed', 'closed', 5);
 
+CREATE TABLE status_transitions (
+  from_status varchar(50) NOT NULL REFERENCES task_statuses ON UPDATE CASCADE ON DELETE CASCADE,
+  to_status varchar(50) NOT NULL REFERENCES task_statuses ON UPDATE CASCADE ON DELETE CASCADE,
+  role varchar(50) NOT NULL DEFAULT 'user' REFERENCES user_roles,
+  PRIMARY KEY (from_status, to_status),
+  CHECK (from_status <> to_status)
+);
+COMMENT ON TABLE status_transitions IS 'Which status may follow which; a change that is not listed is refused.';
+COMMENT ON COLUMN status_transitions.role IS 'The lowest role that may make the change; a customer only on tickets of her own.';
+INSERT INTO status_transitions (from_status, to_status) VALUES
+  ('open', 'in_progress'), ('open', 'on_hold'), ('open', 'resolved'), ('open', 'closed'),
+  ('in_progress', 'open'), ('in_progress', 'on_hold'), ('in_progress', 'resolved'), ('in_progress', 'closed'),
+  ('on_hold', 'open'), ('on_hold', 'in_progress'), ('on_hold', 'resolved'), ('on_hold', 'closed'),
+  ('resolved', 'closed');
+INSERT INTO status_transitions VALUES ('resolved', 'open', 'customer'), ('closed', 'open', 'customer');
+
+CREATE TABLE task_field_rights (
+  role varchar(50) NOT NULL REFERENCES user_roles,
+  field text NOT NULL,
+  PRIMARY KEY (role, field)
+);
+COMMENT ON TABLE task_field_rights IS 'Which fields of a visible ticket a role may change; a customer only on tickets of her own.';
+INSERT INTO task_field_rights
+SELECT role, field FROM (VALUES
+  ('customer', '{title,description}'::text[]),
+  ('user', '{priority,severity,estimated_hours,actual_hours,tags}'),
+  ('manager', '{title,description,category,priority,severity,due_date,estimated_hours,actual_hours,tags}'),
+  ('admin', '{title,description,category,priority,severity,due_date,estimated_hours,actual_hours,tags}')) AS given (role, fields),
+  unnest(fields) AS field;
+
 CREATE TABLE task_priorities (
   priority varchar(20) PRIMARY KEY,
   rank smallint NOT NULL UNIQUE
@@ -117,6 +147,7 @@ CREATE INDEX idx_tasks_category ON tasks (category);
 CREATE INDEX idx_tasks_priority ON tasks (priority);
 CREATE INDEX idx_tasks_due_date ON tasks (due_date);
 CREATE INDEX idx_tasks_created_at ON tasks (created_at);
+CREATE INDEX idx_tasks_organization ON tasks (organization_id) WHERE organization_id IS NOT NULL;
 
 CREATE TABLE task_comments (
   id serial PRIMARY KEY,

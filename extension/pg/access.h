@@ -1,0 +1,15 @@
+// Who acts: the person in whose name this session reads and writes.
+#pragma once
+
+#include "pg/bridge.h"
+
+#include <optional>
+#include <string_view>
+
+namespace ticketflow::pg::access {
+
+// The acting person's id on the desk in schema `desk` (InvalidOid: the engine's own view, see docs/access.md), or
+// nothing where nobody may act. The view is good until the next call or the end of the transaction.
+std::optional<std::string_view> current_user(Oid desk);
+
+} // namespace ticketflow::pg::access

@@ -1,0 +1,301 @@
+-- access: who acts on this desk, what that person may see, and the policies and rights that follow from it.
+
+DO $$
+BEGIN
+  -- The desk's own schema is written into the body: what acts on one desk means nothing on another.
+  EXECUTE format(
+    'CREATE OR REPLACE FUNCTION acting_user() RETURNS text LANGUAGE sql STABLE PARALLEL SAFE '
+    'BEGIN ATOMIC SELECT current_user_id(%L::regnamespace); END', quote_ident(current_schema()));
+END
+$$;
+COMMENT ON FUNCTION acting_user() IS 'current_user_id() of this desk: an id that nobody has checked yet, or null.';
+
+CREATE OR REPLACE FUNCTION acting_person() RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT u.id FROM users u WHERE u.id = acting_user() AND u.is_active AND u.is_approved;
+END;
+COMMENT ON FUNCTION acting_person() IS 'The id of the person who acts, active and approved; null for anybody else.';
+
+CREATE OR REPLACE FUNCTION acting_role() RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT u.role FROM users u WHERE u.id = acting_user() AND u.is_active AND u.is_approved;
+END;
+COMMENT ON FUNCTION acting_role() IS 'The role of the person who acts (customer, user, manager, admin); null for nobody.';
+
+CREATE OR REPLACE FUNCTION acting_rank() RETURNS integer
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT r.rank FROM users u JOIN user_roles r USING (role) WHERE u.id = acting_user() AND u.is_active AND u.is_approved;
+END;
+COMMENT ON FUNCTION acting_rank() IS 'The rank of the acting person''s role: 1 customer, 2 user, 3 manager, 4 admin; null for nobody.';
+
+CREATE OR REPLACE FUNCTION shared_organization() RETURNS integer
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT o.id FROM users u JOIN organizations o ON o.id = u.organization_id
+   WHERE u.id = acting_user() AND u.is_active AND u.is_approved AND u.role = 'customer' AND o.is_shared;
+END;
+COMMENT ON FUNCTION shared_organization() IS
+  'The organisation whose tickets the acting customer sees beside her own: hers, where it is shared; null for everybody else.';
+
+CREATE OR REPLACE FUNCTION visible_assignees() RETURNS text[]
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+BEGIN ATOMIC
+  WITH me AS (SELECT u.id, u.role FROM users u
+               WHERE u.id = acting_user() AND u.is_active AND u.is_approved AND u.role <> 'customer')
+  SELECT array_agg(p.id) FROM (
+    SELECT me.id FROM me
+    UNION
+    SELECT mate.user_id FROM me JOIN team_members mine ON mine.user_id = me.id JOIN team_members mate USING (team_id)
+     WHERE me.role <> 'manager'
+    UNION
+    SELECT m.user_id FROM me JOIN teams t ON t.manager_id = me.id JOIN team_members m ON m.team_id = t.id
+     WHERE me.role = 'manager') p;
+END;
+COMMENT ON FUNCTION visible_assignees() IS
+  'People whose assigned tickets the acting person sees: herself, and her team mates (user) or the members of the teams she manages (manager).';
+
+CREATE OR REPLACE FUNCTION visible_teams() RETURNS integer[]
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+BEGIN ATOMIC
+  WITH me AS (SELECT u.id, u.role FROM users u
+               WHERE u.id = acting_user() AND u.is_active AND u.is_approved AND u.role <> 'customer')
+  SELECT array_agg(q.id) FROM (
+    SELECT m.team_id AS id FROM me JOIN team_members m ON m.user_id = me.id WHERE me.role <> 'manager'
+    UNION
+    SELECT t.id FROM me JOIN teams t ON t.manager_id = me.id WHERE me.role = 'manager') q;
+END;
+COMMENT ON FUNCTION visible_teams() IS
+  'Teams whose queued tickets the acting person sees: her own (user) or those she manages (manager).';
+
+CREATE OR REPLACE FUNCTION may_report() RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+AS $$
+BEGIN
+  -- ticketflow_report belongs to the cluster; where several desks share a database, a login must be bound to this one.
+  RETURN (SELECT count(*) FROM pg_catalog.pg_class c WHERE c.relname = 'ticketflow_desk' AND c.relkind = 'r') = 1
+      OR EXISTS (SELECT FROM login_users l WHERE l.role_name = SESSION_USER)
+      OR pg_catalog.pg_has_role(SESSION_USER, CURRENT_USER, 'MEMBER');
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION may_report() IS
+  'Whether this login, a member of ticketflow_report, may read this desk: any where it is the only desk, else one bound in login_users.';
+
+-- One place says what every table shows to whom. A policy is made anew only where its rule changed, since that takes
+-- the table's strongest lock. The rights of a role are the rights of its database role and of the users row together.
+CREATE OR REPLACE FUNCTION apply_policy(table_name regclass, policy name, for_role name, rule text) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  text_now text := format('Shown to %s: %s', for_role, rule);
+BEGIN
+  IF NOT (SELECT relrowsecurity FROM pg_class WHERE oid = table_name) THEN
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', table_name);
+  END IF;
+  IF EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = table_name AND p.polname = policy
+                AND obj_description(p.oid, 'pg_policy') = text_now) THEN
+    RETURN;
+  END IF;
+  EXECUTE format('DROP POLICY IF EXISTS %I ON %s', policy, table_name);
+  EXECUTE format('CREATE POLICY %I ON %s FOR SELECT TO %I USING (%s)', policy, table_name, for_role, rule);
+  EXECUTE format('COMMENT ON POLICY %I ON %s IS %L', policy, table_name, text_now);
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION apply_policy(regclass, name, name, text) IS
+  'Deploy only: makes rule the policy of that name on a table, for SELECT by a database role, unless it is so already.';
+REVOKE ALL ON FUNCTION apply_policy(regclass, name, name, text) FROM PUBLIC;
+
+DO $$
+DECLARE
+  it record;
+BEGIN
+  FOR it IN
+    SELECT * FROM (VALUES
+      ('tasks', 'own', 'ticketflow_customer', 'created_by = (SELECT acting_person())'),
+      ('tasks', 'organization', 'ticketflow_customer', 'organization_id = (SELECT shared_organization())'),
+      ('tasks', 'assigned', 'ticketflow_user', $r$assignee_type = 'user' AND assignee_id = ANY ((SELECT visible_assignees())::text[])$r$),
+      ('tasks', 'queued', 'ticketflow_user', $r$assignee_type = 'team' AND assigned_team_id = ANY ((SELECT visible_teams())::integer[])$r$),
+      ('tasks', 'unrestricted', 'ticketflow_admin', $r$(SELECT acting_role()) = 'admin'$r$),
+      ('tasks', 'report', 'ticketflow_report', '(SELECT may_report())'),
+
+      ('task_comments', 'ticket', 'ticketflow_customer', $r$NOT is_internal AND EXISTS (SELECT FROM tasks t WHERE t.id = task_id)$r$),
+      ('task_comments', 'internal', 'ticketflow_user', $r$(SELECT acting_rank()) >= 2 AND EXISTS (SELECT FROM tasks t WHERE t.id = task_id)$r$),
+      ('task_comments', 'report', 'ticketflow_report', '(SELECT may_report())'),
+
+      ('users', 'self', 'ticketflow_customer', 'id = (SELECT acting_person())'),
+      ('users', 'staff', 'ticketflow_customer', $r$role <> 'customer' AND (SELECT acting_rank()) >= 1$r$),
+      ('users', 'colleagues', 'ticketflow_customer', 'organization_id = (SELECT shared_organization())'),
+      ('users', 'all', 'ticketflow_user', '(SELECT acting_rank()) >= 2'),
+      ('users', 'report', 'ticketflow_report', '(SELECT may_report())'),
+
+      ('organizations', 'own', 'ticketflow_customer', 'id = (SELECT u.organization_id FROM users u WHERE u.id = (SELECT acting_person()))'),
+      ('organizations', 'all', 'ticketflow_user', '(SELECT acting_rank()) >= 2'),
+      ('organizations', 'report', 'ticketflow_report', '(SELECT may_report())'),
+      ('departments', 'all', 'ticketflow_customer', '(SELECT acting_rank()) >= 1'),
+      ('departments', 'report', 'ticketflow_report', '(SELECT may_report())'),
+      ('teams', 'all', 'ticketflow_customer', '(SELECT acting_rank()) >= 1'),
+      ('teams', 'report', 'ticketflow_report', '(SELECT may_report())'),
+      ('team_members', 'all', 'ticketflow_user', '(SELECT acting_rank()) >= 2'),
+      ('team_members', 'report', 'ticketflow_report', '(SELECT may_report())'),
+
+      ('user_invitations', 'admin', 'ticketflow_admin', $r$(SELECT acting_role()) = 'admin'$r$),
+      ('api_keys', 'own', 'ticketflow_customer', 'created_by = (SELECT acting_person())'),
+      ('api_keys', 'admin', 'ticketflow_admin', $r$(SELECT acting_role()) = 'admin'$r$),
+      ('login_users', 'admin', 'ticketflow_admin', $r$(SELECT acting_role()) = 'admin'$r$),
+      ('company_settings', 'all', 'ticketflow_customer', '(SELECT acting_rank()) >= 1')
+    ) AS rules (table_name, policy, for_role, rule)
+  LOOP
+    PERFORM apply_policy(it.table_name::regclass, it.policy, it.for_role, it.rule);
+  END LOOP;
+
+  -- What belongs to a ticket follows it.
+  FOR it IN SELECT unnest(ARRAY['task_attachments', 'task_history', 'ticket_complexity_scores', 'ticket_auto_responses',
+                                'task_documents']) AS table_name LOOP
+    CONTINUE WHEN to_regclass(it.table_name) IS NULL;
+    PERFORM apply_policy(it.table_name::regclass, 'ticket', 'ticketflow_customer', 'EXISTS (SELECT FROM tasks t WHERE t.id = task_id)'),
+            apply_policy(it.table_name::regclass, 'report', 'ticketflow_report', '(SELECT may_report())');
+  END LOOP;
+  FOR it IN
+    SELECT * FROM (VALUES
+      ('task_history', 'deleted', 'ticketflow_admin', $r$(SELECT acting_role()) = 'admin'$r$),
+      ('audit_log', 'admin', 'ticketflow_admin', $r$(SELECT acting_role()) = 'admin'$r$),
+      ('knowledge_articles', 'published', 'ticketflow_customer', $r$status = 'published' AND (SELECT acting_rank()) >= 1$r$),
+      ('knowledge_articles', 'own', 'ticketflow_user', 'created_by = (SELECT acting_person()) AND (SELECT acting_rank()) >= 2'),
+      ('knowledge_articles', 'all', 'ticketflow_manager', '(SELECT acting_rank()) >= 3'),
+      ('knowledge_articles', 'report', 'ticketflow_report', '(SELECT may_report())'),
+      ('ai_analytics', 'managers', 'ticketflow_manager', '(SELECT acting_rank()) >= 3'),
+      ('ai_analytics', 'report', 'ticketflow_report', '(SELECT may_report())'),
+      ('notifications', 'own', 'ticketflow_customer', 'user_id = (SELECT acting_person())')
+    ) AS rules (table_name, policy, for_role, rule)
+    WHERE to_regclass(table_name) IS NOT NULL
+  LOOP
+    PERFORM apply_policy(it.table_name::regclass, it.policy, it.for_role, it.rule);
+  END LOOP;
+END
+$$;
+
+-- Tables that no role reads: with row security on and no policy, a right given by mistake still shows nothing.
+DO $$
+DECLARE
+  name text;
+BEGIN
+  FOREACH name IN ARRAY ARRAY['sessions', 'login_attempts', 'password_reset_requests', 'ticketflow_migrations', 'ticketflow_desk'] LOOP
+    IF NOT (SELECT relrowsecurity FROM pg_class WHERE oid = name::regclass) THEN
+      EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
+    END IF;
+  END LOOP;
+  EXECUTE format('GRANT USAGE ON SCHEMA %I TO ticketflow_customer, ticketflow_report, ticketflow_service', current_schema());
+END
+$$;
+
+-- Whole tables where nothing is secret, so that a column that the DBA adds shows; columns where something is.
+GRANT SELECT ON tasks, task_comments, task_attachments, user_roles, task_statuses, task_priorities, task_severities,
+  task_categories, status_transitions, task_field_rights TO ticketflow_customer, ticketflow_report;
+GRANT SELECT (id, first_name, last_name, profile_image_url, role, organization_id) ON users TO ticketflow_customer;
+GRANT SELECT (id, email, first_name, last_name, profile_image_url, role, department, is_active, is_approved, created_at,
+  updated_at, organization_id) ON users TO ticketflow_user;
+GRANT SELECT (id, first_name, last_name, role, department, is_active, is_approved, created_at, organization_id) ON users TO ticketflow_report;
+GRANT SELECT (id, name, is_active) ON teams, departments TO ticketflow_customer;
+GRANT SELECT (id, name, is_shared) ON organizations TO ticketflow_customer;
+GRANT SELECT ON teams, departments, organizations, team_members TO ticketflow_user, ticketflow_report;
+GRANT SELECT (id, email, role, department_id, invited_by, status, expires_at, created_at) ON user_invitations TO ticketflow_admin;
+GRANT SELECT (id, name, service, is_active, created_by, last_used, created_at, key_prefix, expires_at) ON api_keys TO ticketflow_customer;
+GRANT SELECT ON login_users TO ticketflow_admin;
+GRANT SELECT (id, company_name, logo_data, logo_mime_type, ticket_prefix, updated_at) ON company_settings TO ticketflow_customer;
+GRANT SELECT (aws_access_key_id_ses, aws_region_ses, aws_access_key_id_bedrock, aws_region_bedrock, microsoft_client_id,
+  microsoft_tenant_id, created_at) ON company_settings TO ticketflow_admin;
+
+DO $$
+DECLARE
+  it record;
+BEGIN
+  FOR it IN SELECT * FROM (VALUES
+      ('task_history', 'ticketflow_customer, ticketflow_report'),
+      ('ticket_complexity_scores', 'ticketflow_customer, ticketflow_report'),
+      ('ticket_auto_responses', 'ticketflow_customer, ticketflow_report'),
+      ('knowledge_articles', 'ticketflow_customer, ticketflow_report'),
+      ('ai_analytics', 'ticketflow_manager, ticketflow_report'),
+      ('notifications', 'ticketflow_customer'),
+      ('audit_log', 'ticketflow_admin')) AS rights (table_name, roles)
+    WHERE to_regclass(table_name) IS NOT NULL
+  LOOP
+    EXECUTE format('GRANT SELECT ON %I TO %s', it.table_name, it.roles);
+  END LOOP;
+END
+$$;
+
+-- The same rule for functions that run as the owner and so past the policies. The planner may push conditions into this
+-- view, which has no barrier; therefore nobody but the owner may read it.
+CREATE OR REPLACE VIEW visible_tasks AS
+SELECT t.id FROM tasks t
+ WHERE t.created_by = (SELECT acting_person())
+    OR t.organization_id = (SELECT shared_organization())
+    OR t.assignee_type = 'user' AND t.assignee_id = ANY ((SELECT visible_assignees())::text[])
+    OR t.assignee_type = 'team' AND t.assigned_team_id = ANY ((SELECT visible_teams())::integer[])
+    OR (SELECT acting_role()) = 'admin';
+COMMENT ON VIEW visible_tasks IS
+  'Ids of the tickets that the acting person sees: the rule of the policies on tasks, for functions that run as the desk''s owner. Grant it to nobody.';
+
+CREATE OR REPLACE FUNCTION task_visible(task_id integer) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT EXISTS (SELECT FROM visible_tasks v WHERE v.id = task_visible.task_id);
+END;
+COMMENT ON FUNCTION task_visible(integer) IS 'Whether the acting person sees this ticket; false where there is none.';
+
+CREATE OR REPLACE FUNCTION require_person() RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+AS $$
+DECLARE
+  person text := acting_person();
+BEGIN
+  IF person IS NULL THEN
+    RAISE EXCEPTION 'nobody is signed in'
+      USING ERRCODE = 'PT401', HINT = 'Sign in as an active, approved person.';
+  END IF;
+  RETURN person;
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION require_person() IS 'The id of the acting person. Error: PT401 nobody acts.';
+
+CREATE OR REPLACE FUNCTION require_role(role text) RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+AS $$
+DECLARE
+  person text := require_person();
+BEGIN
+  IF acting_rank() >= (SELECT r.rank FROM user_roles r WHERE r.role = require_role.role) THEN
+    RETURN person;
+  END IF;
+  RAISE EXCEPTION 'permission denied: this needs the role %', role
+    USING ERRCODE = 'insufficient_privilege', HINT = 'Ask an administrator of the desk.';
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION require_role(text) IS
+  'The id of the acting person, who has at least this role. Errors: PT401 nobody acts, 42501 the role is lower.';
+
+CREATE OR REPLACE FUNCTION require_task(task_id integer, lock_for_change boolean DEFAULT true) RETURNS tasks
+LANGUAGE plpgsql SECURITY DEFINER
+AS $$
+DECLARE
+  task tasks;
+  person text := require_person();
+BEGIN
+  -- First the lock, then the question: what was visible a moment ago may have been reassigned or deleted meanwhile.
+  IF lock_for_change THEN
+    SELECT t.* INTO task FROM tasks t WHERE t.id = task_id FOR NO KEY UPDATE;
+  ELSE
+    SELECT t.* INTO task FROM tasks t WHERE t.id = task_id FOR KEY SHARE;
+  END IF;
+  IF task.id IS NULL OR NOT task_visible(task_id) THEN
+    RAISE EXCEPTION 'ticket % does not exist', task_id
+      USING ERRCODE = 'PT404', HINT = 'It may have been deleted, or is not yours to see.';
+  END IF;
+  RETURN task;
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION require_task(integer, boolean) IS
+  'Locks a ticket that the acting person sees, for a change of it or only against its deletion. Errors: PT401, PT404 absent or hidden.';
+REVOKE ALL ON FUNCTION require_task(integer, boolean) FROM PUBLIC;

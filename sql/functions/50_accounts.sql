@@ -1,0 +1,181 @@
+-- accounts: signing in, tokens and keys, and who speaks in whose name.
+
+CREATE OR REPLACE FUNCTION hash_token(token text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT encode(sha256(convert_to(token, 'UTF8')), 'hex');
+END;
+COMMENT ON FUNCTION hash_token(text) IS 'What is stored of a token or key: its SHA-256, hexadecimal.';
+
+CREATE OR REPLACE FUNCTION new_token() RETURNS text
+LANGUAGE sql VOLATILE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT rtrim(translate(encode(gen_random_bytes(32), 'base64'), '+/', '-_'), '=');
+END;
+COMMENT ON FUNCTION new_token() IS '256 random bits as 43 characters that are safe in a URL.';
+
+CREATE OR REPLACE FUNCTION hash_password(password text) RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL SAFE
+AS $$
+BEGIN
+  -- bcrypt ignores what follows the 72nd byte, so a longer password is refused rather than cut.
+  IF password IS NULL OR char_length(password) < 8 OR octet_length(password) > 72 THEN
+    RAISE EXCEPTION 'a password has 8 characters at least and 72 bytes at most'
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'Choose another password.';
+  END IF;
+  RETURN crypt(password, gen_salt('bf', 10));
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION hash_password(text) IS 'bcrypt (cost 10) of a password. Error: 22023 too short or too long.';
+
+CREATE OR REPLACE FUNCTION claim_login_attempt(email text, OUT user_id text, OUT stored_hash text, OUT is_locked boolean)
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+  instant timestamptz := clock_timestamp();
+  quiet constant interval := interval '15 minutes';
+BEGIN
+  is_locked := false;
+  -- The attempt is counted before anything is compared: those who guess in parallel queue here for the row.
+  UPDATE users u
+     SET failed_login_attempts = CASE WHEN u.locked_until IS NOT NULL OR u.last_failed_login_at <= instant - quiet THEN 1
+                                      ELSE u.failed_login_attempts + 1 END,
+         locked_until = CASE WHEN u.locked_until IS NULL AND u.failed_login_attempts >= 4
+                              AND u.last_failed_login_at > instant - quiet THEN instant + quiet END,
+         last_failed_login_at = instant
+   WHERE lower(u.email) = lower(claim_login_attempt.email) AND (u.locked_until IS NULL OR u.locked_until <= instant)
+  RETURNING u.id, u.password INTO user_id, stored_hash;
+  IF FOUND THEN
+    RETURN;
+  END IF;
+  is_locked := EXISTS (SELECT FROM users u WHERE lower(u.email) = lower(claim_login_attempt.email));
+  IF is_locked THEN
+    RETURN;
+  END IF;
+  -- An address without an account is counted and locked alike, or the lock would tell who has one.
+  INSERT INTO login_attempts AS a (email_hash, failed_attempts, last_failed_at)
+  VALUES (hash_token(lower(claim_login_attempt.email)), 1, instant)
+  ON CONFLICT (email_hash) DO UPDATE
+     SET failed_attempts = CASE WHEN a.locked_until IS NOT NULL OR a.last_failed_at <= instant - quiet THEN 1
+                                ELSE a.failed_attempts + 1 END,
+         locked_until = CASE WHEN a.locked_until IS NULL AND a.failed_attempts >= 4
+                              AND a.last_failed_at > instant - quiet THEN instant + quiet END,
+         last_failed_at = instant
+   WHERE a.locked_until IS NULL OR a.locked_until <= instant;
+  is_locked := NOT FOUND;
+  DELETE FROM login_attempts a WHERE a.email_hash IN (
+    SELECT old.email_hash FROM login_attempts old WHERE old.last_failed_at < instant - quiet LIMIT 10 FOR UPDATE SKIP LOCKED);
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION claim_login_attempt(text) IS
+  'Counts an attempt to sign in before the comparison: the fifth within 15 minutes locks for 15 minutes; is_locked says that there was none left.';
+REVOKE ALL ON FUNCTION claim_login_attempt(text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION password_matches(password text, stored_hash text) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  -- Without a stored hash the same work is done for nothing: an unknown address must not answer faster.
+  SELECT crypt(COALESCE(password, ''), COALESCE(stored_hash, '$2a$10$abcdefghijklmnopqrstuuQ5NLVBKJkD8bnKsrP2yMPkIBfOJYuKC'))
+         IS NOT DISTINCT FROM stored_hash;
+END;
+COMMENT ON FUNCTION password_matches(text, text) IS 'Compares a password with a bcrypt hash; takes as long, and is false, without one.';
+REVOKE ALL ON FUNCTION password_matches(text, text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION end_sessions(user_id text) RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+  DELETE FROM sessions s WHERE COALESCE(s.sess #>> '{passport,user}', s.sess ->> 'user_id') = end_sessions.user_id;
+END;
+COMMENT ON FUNCTION end_sessions(text) IS 'Deletes the web sessions of a person.';
+REVOKE ALL ON FUNCTION end_sessions(text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION find_identity(user_id text, issued_at timestamptz DEFAULT NULL)
+RETURNS TABLE (id text, role text, database_role text)
+LANGUAGE sql STABLE SECURITY DEFINER
+BEGIN ATOMIC
+  -- A token's time has whole seconds.
+  SELECT u.id, u.role, r.database_role::text FROM users u JOIN user_roles r USING (role)
+   WHERE u.id = find_identity.user_id AND u.is_active AND u.is_approved
+     AND (issued_at IS NULL OR u.password_changed_at IS NULL OR issued_at >= date_trunc('second', u.password_changed_at));
+END;
+COMMENT ON FUNCTION find_identity(text, timestamptz) IS
+  'Role and database role of an active, approved person whose password was not changed after issued_at; no row for anybody else.';
+REVOKE ALL ON FUNCTION find_identity(text, timestamptz) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION find_identity_of_key(key text)
+RETURNS TABLE (id text, role text, database_role text)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+AS $$
+DECLARE
+  found_key api_keys;
+BEGIN
+  SELECT k.* INTO found_key FROM api_keys k
+   WHERE k.key_hash = hash_token(key) AND k.is_active AND (k.expires_at IS NULL OR k.expires_at > now());
+  IF found_key.id IS NULL THEN
+    RETURN;
+  END IF;
+  RETURN QUERY SELECT f.id, f.role, f.database_role FROM find_identity(found_key.created_by) f;
+  -- Once a minute is enough to know, and a request that only reads must not write.
+  IF FOUND AND current_setting('transaction_read_only') = 'off'
+     AND (found_key.last_used IS NULL OR found_key.last_used < now() - interval '1 minute') THEN
+    UPDATE api_keys k SET last_used = now() WHERE k.id = found_key.id;
+  END IF;
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION find_identity_of_key(text) IS
+  'The person in whose name an active, unexpired API key acts, with role and database role; no row for any other key. Stamps last_used.';
+REVOKE ALL ON FUNCTION find_identity_of_key(text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION authenticate(user_id text, issued_at timestamptz DEFAULT NULL)
+RETURNS TABLE (id text, role text, database_role text)
+LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+  SELECT f.id, f.role, f.database_role INTO authenticate.id, authenticate.role, authenticate.database_role
+    FROM find_identity(user_id, issued_at) f;
+  IF authenticate.id IS NULL THEN
+    RAISE EXCEPTION 'this token signs nobody in'
+      USING ERRCODE = 'PT401', HINT = 'Sign in again; the account may have been changed, deactivated or not yet approved.';
+  END IF;
+  PERFORM set_config('app.current_user_id', authenticate.id, true), set_config('role', authenticate.database_role, true);
+  RETURN NEXT;
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION authenticate(text, timestamptz) IS
+  'For the HTTP service: takes on, until the transaction ends, the identity and the database role of the person whose signed token '
+  'names user_id and was issued at issued_at; role and state come from the users row. Error: PT401 unknown, inactive, unapproved, '
+  'or the password changed since.';
+REVOKE ALL ON FUNCTION authenticate(text, timestamptz) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION authenticate_api_key(key text)
+RETURNS TABLE (id text, role text, database_role text)
+LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+  SELECT f.id, f.role, f.database_role
+    INTO authenticate_api_key.id, authenticate_api_key.role, authenticate_api_key.database_role
+    FROM find_identity_of_key(key) f;
+  IF authenticate_api_key.id IS NULL THEN
+    RAISE EXCEPTION 'this key signs nobody in'
+      USING ERRCODE = 'PT401', HINT = 'Use a key that is neither revoked nor expired and whose owner is active.';
+  END IF;
+  PERFORM set_config('app.current_user_id', authenticate_api_key.id, true), set_config('role', authenticate_api_key.database_role, true);
+  RETURN NEXT;
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION authenticate_api_key(text) IS
+  'For the HTTP service: like authenticate(), for the person in whose name an API key acts. Error: PT401.';
+REVOKE ALL ON FUNCTION authenticate_api_key(text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION authenticate_anonymous() RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+  PERFORM set_config('app.current_user_id', '', true), set_config('role', 'ticketflow_anon', true);
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION authenticate_anonymous() IS 'For the HTTP service: a caller who shows no token; takes on ticketflow_anon until the transaction ends.';
+REVOKE ALL ON FUNCTION authenticate_anonymous() FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION find_identity(text, timestamptz), find_identity_of_key(text), authenticate(text, timestamptz),
+  authenticate_api_key(text), authenticate_anonymous() TO ticketflow_service;
