@@ -1,4 +1,47 @@
--- search: the guide's own indexes. What ranks lives in task_documents (see docs/decisions.md).
+-- search: the guide's own indexes, and the documents that ranked search reads (see docs/search-desk.md).
+
+-- The guide's index expression, and its query, call to_tsvector('english', text). PostgreSQL's own refuses a long log with
+-- 54000, and so would refuse the ticket; this one takes what fits. An untyped 'english' prefers the argument type text.
+CREATE FUNCTION to_tsvector(configuration text, body text) RETURNS tsvector
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN bounded_tsvector(configuration, body);
+COMMENT ON FUNCTION to_tsvector(text, text) IS
+  'PostgreSQL''s to_tsvector() for texts of any length: the same result where that succeeds, as far as a tsvector goes elsewhere.';
 
 CREATE INDEX idx_tasks_search ON tasks USING gin (to_tsvector('english', title || ' ' || COALESCE(description, '')));
 CREATE INDEX idx_knowledge_search ON knowledge_articles USING gin (to_tsvector('english', title || ' ' || content));
+
+-- How this desk's texts are read; the DBA alters it like any configuration, then runs rebuild_documents().
+CREATE TEXT SEARCH CONFIGURATION ticket_language (COPY = pg_catalog.english);
+COMMENT ON TEXT SEARCH CONFIGURATION ticket_language IS 'How the texts of this desk become words; after a change run rebuild_documents().';
+
+CREATE TABLE task_documents (
+  task_id integer PRIMARY KEY REFERENCES tasks ON DELETE CASCADE,
+  number_key text COLLATE "C" NOT NULL,
+  document tsvector NOT NULL,
+  staff_document tsvector
+);
+COMMENT ON TABLE task_documents IS 'What search ranks, one row a ticket, kept current by triggers; beside the ticket, so that a change of its status writes nothing here.';
+COMMENT ON COLUMN task_documents.number_key IS 'The ticket''s number as search compares it: lower case, one hyphen for whatever separates.';
+COMMENT ON COLUMN task_documents.document IS 'Title (A), tags and category (B), description (C), public comments (D).';
+COMMENT ON COLUMN task_documents.staff_document IS 'The same with internal comments (D); null where the ticket has none.';
+-- A number is typed from its start or known by its end.
+CREATE INDEX task_documents_number ON task_documents (number_key);
+CREATE INDEX task_documents_number_end ON task_documents (reverse(number_key) COLLATE "C");
+CREATE INDEX task_documents_public ON task_documents USING gin (document);
+CREATE INDEX task_documents_staff ON task_documents USING gin (COALESCE(staff_document, document));
+
+CREATE TABLE article_documents (
+  article_id integer PRIMARY KEY REFERENCES knowledge_articles ON DELETE CASCADE,
+  document tsvector NOT NULL
+);
+COMMENT ON TABLE article_documents IS 'What search ranks of the knowledge base, one row an article, kept current by triggers.';
+COMMENT ON COLUMN article_documents.document IS 'Title (A), tags and category (B), content (C).';
+CREATE INDEX article_documents_search ON article_documents USING gin (document);
+
+ALTER TABLE task_documents ENABLE ROW LEVEL SECURITY;
+CREATE POLICY task_documents_follow_their_ticket ON task_documents FOR SELECT
+  USING (EXISTS (SELECT FROM tasks t WHERE t.id = task_id));
+ALTER TABLE article_documents ENABLE ROW LEVEL SECURITY;
+CREATE POLICY article_documents_follow_their_article ON article_documents FOR SELECT
+  USING (EXISTS (SELECT FROM knowledge_articles a WHERE a.id = article_id));

@@ -1,0 +1,76 @@
+-- search: what the search box calls.
+
+CREATE OR REPLACE FUNCTION search_tasks(query text, max_results integer DEFAULT 20,
+  statuses text[] DEFAULT NULL, priorities text[] DEFAULT NULL, categories text[] DEFAULT NULL,
+  teams integer[] DEFAULT NULL, assignees text[] DEFAULT NULL, tagged text[] DEFAULT NULL,
+  created_from timestamptz DEFAULT NULL, created_before timestamptz DEFAULT NULL, page text DEFAULT NULL)
+RETURNS TABLE (id integer, ticket_number text, title text, status text, priority text, category text, created_at timestamptz,
+  rank double precision, snippet text, matched text, relaxed text, total bigint, total_is_exact boolean, next_page text)
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  -- An agent's search reads internal comments, a customer's must not even depend on them.
+  document text := CASE WHEN has_column_privilege('task_documents', 'staff_document', 'SELECT')
+                        THEN 'COALESCE(d.staff_document, d.document)' ELSE 'd.document' END;
+  wanted tsquery := typed_query('ticket_language', query);
+  numbered integer[];
+  filters text;
+  loosened text;
+  found bigint;
+  seen record;
+BEGIN
+  PERFORM search_check(max_results);
+  seen := search_page(page);
+  filters := concat(
+    CASE WHEN statuses IS NOT NULL THEN ' AND t.status = ANY ($2)' END,
+    CASE WHEN priorities IS NOT NULL THEN ' AND t.priority = ANY ($3)' END,
+    CASE WHEN categories IS NOT NULL THEN ' AND t.category = ANY ($4)' END,
+    CASE WHEN teams IS NOT NULL THEN ' AND t.assigned_team_id = ANY ($5) AND t.assignee_type = ''team''' END,
+    CASE WHEN assignees IS NOT NULL THEN ' AND t.assignee_id = ANY ($6) AND t.assignee_type = ''user''' END,
+    CASE WHEN tagged IS NOT NULL THEN ' AND t.tags && $7' END,
+    CASE WHEN created_from IS NOT NULL THEN ' AND t.created_at >= $8' END,
+    CASE WHEN created_before IS NOT NULL THEN ' AND t.created_at < $9' END);
+
+  EXECUTE format('SELECT array_agg(t.id) FROM search_numbers($1) n JOIN tasks t ON t.id = n.task_id WHERE true %s', filters)
+    INTO numbered USING query, statuses, priorities, categories, teams, assignees, tagged, created_from, created_before;
+  numbered := COALESCE(numbered, '{}');
+
+  FOR attempt IN 1..2 LOOP
+    EXECUTE format(
+      'SELECT count(*) FROM (SELECT FROM task_documents d JOIN tasks t ON t.id = d.task_id
+        WHERE %s @@ $1 AND NOT t.id = ANY ($10) %s LIMIT 10001) hits', document, filters)
+      INTO found USING wanted, statuses, priorities, categories, teams, assignees, tagged, created_from, created_before, numbered;
+    EXIT WHEN found > 0 OR numbered <> '{}' OR attempt = 2;
+    EXIT WHEN any_of(wanted) = wanted;
+    wanted := any_of(wanted);
+    loosened := 'no ticket has all the words; these have at least one of them';
+  END LOOP;
+
+  RETURN QUERY EXECUTE format(
+    'WITH hits AS (
+       SELECT n.task_id, n.tier, 0::double precision AS score FROM search_numbers($15) n WHERE n.task_id = ANY ($10)
+       UNION ALL
+       (SELECT d.task_id, 0, ts_rank(%1$s, $1)::double precision FROM task_documents d JOIN tasks t ON t.id = d.task_id
+         WHERE %1$s @@ $1 AND NOT t.id = ANY ($10) %2$s)),
+     top AS (
+       SELECT h.* FROM hits h WHERE $11 IS NULL OR (h.tier, h.score, h.task_id) < ($11, $12, $13)
+       ORDER BY h.tier DESC, h.score DESC, h.task_id DESC LIMIT $14)
+     SELECT t.id, t.ticket_number::text, t.title::text, t.status::text, t.priority::text, t.category::text, t.created_at,
+       h.score, search_snippet(t.id, $1), CASE h.tier WHEN 2 THEN ''number'' WHEN 1 THEN ''part of the number'' ELSE ''text'' END,
+       $16, $17, $18, concat_ws(''_'', h.tier, h.score, t.id)
+     FROM top h JOIN tasks t ON t.id = h.task_id
+     ORDER BY h.tier DESC, h.score DESC, h.task_id DESC', document, filters)
+    USING wanted, statuses, priorities, categories, teams, assignees, tagged, created_from, created_before, numbered,
+      seen.tier, seen.score, seen.id, max_results, query, loosened,
+      least(found, 10000) + cardinality(numbered), found <= 10000;
+END
+$$
+SET search_path FROM CURRENT;
+COMMENT ON FUNCTION search_tasks(text, integer, text[], text[], text[], integer[], text[], text[], timestamptz, timestamptz, text) IS
+  'Tickets that match, best first, of those that the caller may see. query: words (all of them, the last one may be unfinished), '
+  '"a phrase", or, -not; whole and partial ticket numbers come first. max_results 1 to 1000. Filters take any of the given '
+  'values. page: next_page of the last row of the page before. rank grows with relevance and compares within one search. '
+  'snippet is HTML with <mark>. relaxed says what was given up where nothing matched all of it. total counts up to 10000, '
+  'total_is_exact says whether that is all. Errors: 22023 max_results or page.';
+GRANT EXECUTE ON FUNCTION search_tasks(text, integer, text[], text[], text[], integer[], text[], text[], timestamptz, timestamptz, text)
+  TO ticketflow_customer;
