@@ -1,5 +1,6 @@
 // The library's table of contents: what each topic registers when PostgreSQL loads it.
 #include "pg/bridge.h"
+#include "pg/numbering_home.h"
 
 extern "C" {
 PG_MODULE_MAGIC;
@@ -7,6 +8,6 @@ PG_MODULE_MAGIC;
 PGDLLEXPORT void _PG_init(void);
 
 void _PG_init(void) {
-    ticketflow::pg::entry([] {});
+    ticketflow::pg::entry([] { ticketflow::pg::numbering::init(); });
 }
 }

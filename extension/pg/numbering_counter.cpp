@@ -1,0 +1,283 @@
+// A counter is a row of ticket_counters that this file changes in place, under the exclusive lock of its
+// page, logged through GenericXLog. That makes it behave like a sequence: a number taken stays taken when its
+// transaction rolls back, nobody waits for anybody's commit, and after a crash or a promotion the counter is
+// at least what any committed transaction saw. The first number of a period inserts the row frozen (visible
+// at once, to everybody, whatever becomes of the transaction) under a short lock, so that a new year has no
+// first user to wait for. Unlike a sequence's state the row is plain data: it is dumped, restored and read
+// like any other.
+#include "pg/numbering_counter.h"
+
+#include "pg/compat.h"
+
+extern "C" {
+#include <access/genam.h>
+#include <access/generic_xlog.h>
+#include <access/heapam.h>
+#include <access/htup_details.h>
+#include <access/skey.h>
+#include <access/table.h>
+#include <access/xact.h>
+#include <catalog/index.h>
+#include <catalog/indexing.h>
+#include <catalog/pg_type.h>
+#include <executor/executor.h>
+#include <nodes/execnodes.h>
+#include <storage/bufmgr.h>
+#include <storage/lmgr.h>
+#include <utils/builtins.h>
+#include <utils/fmgroids.h>
+#include <utils/rel.h>
+#include <utils/snapmgr.h>
+}
+
+namespace ticketflow::pg::numbering {
+
+namespace {
+
+using core::Condition;
+using core::Failure;
+
+constexpr AttrNumber kLastNumber = 1, kPrefix = 2, kPeriod = 3;
+
+struct Place {
+    ItemPointerData tid;
+};
+
+std::unordered_map<std::string, Place> places;
+uint64_t places_changes = 0;
+
+std::string place_key(const Home &home, const std::string &prefix, const std::string &period) {
+    std::string key(reinterpret_cast<const char *>(&home.counters_table), sizeof home.counters_table);
+    key.append(prefix).append(1, ' ').append(period);
+    return key;
+}
+
+// Nothing below this line and above the next comment of its kind has a destructor: it runs inside call().
+
+Oid key_index(Relation rel) {
+    List *indexes = RelationGetIndexList(rel);
+    if (!OidIsValid(rel->rd_pkindex))
+        ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
+                errmsg("table \"%s\" has no primary key", RelationGetRelationName(rel)));
+    list_free(indexes);
+    return rel->rd_pkindex;
+}
+
+// The row's place, by the primary key; sees rows of other sessions as soon as they are there.
+bool find_row(Relation rel, const char *prefix, const char *period, ItemPointer tid) {
+    ScanKeyData keys[2];
+    ScanKeyInit(&keys[0], kPrefix, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(prefix));
+    ScanKeyInit(&keys[1], kPeriod, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(period));
+    SysScanDesc scan = systable_beginscan(rel, key_index(rel), true, SnapshotSelf, 2, keys);
+    HeapTuple tuple = systable_getnext(scan);
+    const bool found = HeapTupleIsValid(tuple);
+    if (found)
+        *tid = tuple->t_self;
+    systable_endscan(scan);
+    return found;
+}
+
+void insert_frozen(Relation rel, const char *prefix, const char *period, int64 last, ItemPointer tid) {
+    Datum values[3] = {Int64GetDatum(last), CStringGetTextDatum(prefix), CStringGetTextDatum(period)};
+    bool nulls[3] = {false, false, false};
+    HeapTuple tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
+    heap_insert(rel, tuple, GetCurrentCommandId(true), HEAP_INSERT_FROZEN, nullptr);
+
+    CatalogIndexState indexes = CatalogOpenIndexes(rel);
+    TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsHeapTuple);
+    ExecStoreHeapTuple(tuple, slot, false);
+    slot->tts_tid = tuple->t_self;
+    for (int i = 0; i < indexes->ri_NumIndices; ++i) {
+        IndexInfo *info = indexes->ri_IndexRelationInfo[i];
+        Relation index = indexes->ri_IndexRelationDescs[i];
+        Datum index_values[INDEX_MAX_KEYS];
+        bool index_nulls[INDEX_MAX_KEYS];
+        if (!info->ii_ReadyForInserts)
+            continue;
+        FormIndexDatum(info, slot, nullptr, index_values, index_nulls);
+        index_insert(index, index_values, index_nulls, &tuple->t_self, rel,
+                     index->rd_index->indisunique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO, false, info);
+    }
+    ExecDropSingleTupleTableSlot(slot);
+    CatalogCloseIndexes(indexes);
+    *tid = tuple->t_self;
+}
+
+// The counter inside its page, or null where the row at this place is not (or no longer) the one we look for.
+int64 *counter_in(Relation rel, Buffer buffer, ItemPointer tid, const char *prefix, const char *period) {
+    Page page = BufferGetPage(buffer);
+    const OffsetNumber offset = ItemPointerGetOffsetNumber(tid);
+    if (PageIsNew(page) || offset > PageGetMaxOffsetNumber(page))
+        return nullptr;
+    ItemId item = PageGetItemId(page, offset);
+    if (!ItemIdIsNormal(item))
+        return nullptr;
+    HeapTupleData tuple;
+    tuple.t_data = reinterpret_cast<HeapTupleHeader>(PageGetItem(page, item));
+    tuple.t_len = ItemIdGetLength(item);
+    tuple.t_self = *tid;
+    tuple.t_tableOid = RelationGetRelid(rel);
+    if (!(tuple.t_data->t_infomask & HEAP_XMAX_INVALID) &&
+        !HEAP_XMAX_IS_LOCKED_ONLY(tuple.t_data->t_infomask))
+        return nullptr;
+    bool isnull;
+    const struct {
+        AttrNumber column;
+        const char *text;
+    } wanted[] = {{kPrefix, prefix}, {kPeriod, period}};
+    for (const auto &want : wanted) {
+        struct varlena *value = reinterpret_cast<struct varlena *>(
+            DatumGetPointer(heap_getattr(&tuple, want.column, RelationGetDescr(rel), &isnull)));
+        if (isnull || VARATT_IS_EXTERNAL(value) || VARATT_IS_COMPRESSED(value) ||
+            VARSIZE_ANY_EXHDR(value) != strlen(want.text) ||
+            memcmp(VARDATA_ANY(value), want.text, VARSIZE_ANY_EXHDR(value)) != 0)
+            return nullptr;
+    }
+    return reinterpret_cast<int64 *>(reinterpret_cast<char *>(tuple.t_data) + tuple.t_data->t_hoff);
+}
+
+enum class Change { take, raise };
+
+struct Request {
+    Change change;
+    int64 amount;   // take: how many; raise: at least
+    int64 previous; // answer: the last number before
+    bool changed;
+};
+
+// False where the row is not at that place.
+bool change_in_place(Relation rel, ItemPointer tid, const char *prefix, const char *period,
+                     Request *request) {
+    Buffer buffer = ReadBuffer(rel, ItemPointerGetBlockNumber(tid));
+    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+    int64 *counter = counter_in(rel, buffer, tid, prefix, period);
+    if (!counter) {
+        UnlockReleaseBuffer(buffer);
+        return false;
+    }
+    request->previous = *counter;
+    const int64 next =
+        request->change == Change::take ? *counter + request->amount : Max(*counter, request->amount);
+    request->changed = next != *counter && next <= core::kMaxNumber;
+    if (request->changed) {
+        const size_t offset = reinterpret_cast<char *>(counter) - static_cast<char *>(BufferGetPage(buffer));
+        GenericXLogState *log = GenericXLogStart(rel);
+        Page page = GenericXLogRegisterBuffer(log, buffer, 0);
+        *reinterpret_cast<int64 *>(static_cast<char *>(page) + offset) = next;
+        GenericXLogFinish(log);
+    }
+    UnlockReleaseBuffer(buffer);
+    return true;
+}
+
+Relation open_counters(Oid table) {
+    Relation rel = table_open(table, RowExclusiveLock);
+    TupleDesc columns = RelationGetDescr(rel);
+    if (rel->rd_rel->relkind != RELKIND_RELATION || columns->natts != 3 ||
+        TupleDescAttr(columns, 0)->atttypid != INT8OID || !TupleDescAttr(columns, 0)->attnotnull ||
+        TupleDescAttr(columns, 1)->atttypid != VARCHAROID || TupleDescAttr(columns, 2)->atttypid != TEXTOID)
+        ereport(
+            ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
+            errmsg("table \"%s\" does not hold ticket counters", RelationGetRelationName(rel)),
+            errhint("Its columns are last_number, prefix and period, as ticketflow.deploy() makes them."));
+    return rel;
+}
+
+// One number of the counter's table names the lock under which a period begins; held for the insert only.
+void change_row(Oid table, const char *prefix, const char *period, int64 initial, ItemPointer tid, bool known,
+                Request *request) {
+    PreventCommandIfReadOnly("taking a ticket number");
+    PreventCommandDuringRecovery("taking a ticket number");
+    Relation rel = open_counters(table);
+    // Without a transaction id the commit would not wait for the counter's log record.
+    GetTopTransactionId();
+    if (known && change_in_place(rel, tid, prefix, period, request)) {
+        table_close(rel, NoLock);
+        return;
+    }
+    for (int attempt = 0;; ++attempt) {
+        if (find_row(rel, prefix, period, tid)) {
+            if (change_in_place(rel, tid, prefix, period, request))
+                break;
+            if (attempt > 100)
+                ereport(ERROR, errcode(ERRCODE_OBJECT_IN_USE),
+                        errmsg("the counter of series \"%s\" is being changed by a transaction", prefix),
+                        errhint("Do not update ticket_counters by hand; use resync_ticket_numbers()."));
+            CHECK_FOR_INTERRUPTS();
+            pg_usleep(1000);
+            continue;
+        }
+        LockPage(rel, 0, ExclusiveLock);
+        if (!find_row(rel, prefix, period, tid))
+            insert_frozen(rel, prefix, period, initial, tid);
+        UnlockPage(rel, 0, ExclusiveLock);
+    }
+    table_close(rel, NoLock);
+}
+
+// Here destructors are allowed again.
+
+Request change(const Home &home, const std::string &prefix, const std::string &period, int64_t initial,
+               Change kind, int64_t amount) {
+    if (places_changes != relation_changes()) {
+        places.clear();
+        places_changes = relation_changes();
+    }
+    const std::string key = place_key(home, prefix, period);
+    const auto found = places.find(key);
+    ItemPointerData tid;
+    const bool known = found != places.end();
+    if (known)
+        tid = found->second.tid;
+    Request request{kind, amount, 0, false};
+    const char *prefix_text = prefix.c_str(), *period_text = period.c_str();
+    const Oid table = home.counters_table;
+    call([&tid, &request, known, prefix_text, period_text, table, initial] {
+        change_row(table, prefix_text, period_text, initial, &tid, known, &request);
+    });
+    if (!known || !ItemPointerEquals(&tid, &found->second.tid))
+        places[key] = {tid};
+    return request;
+}
+
+} // namespace
+
+int64_t counter_take(const Home &home, const std::string &prefix, const std::string &period, int64_t start,
+                     int64_t count) {
+    const Request request = change(home, prefix, period, start - 1, Change::take, count);
+    if (!request.changed)
+        throw Failure(
+            Condition::sequence_limit_exceeded,
+            "ticket series \"" + prefix + "\" has no number left" + (period.empty() ? "" : " in " + period),
+            "Its last number is " + std::to_string(request.previous) + "; a number has at most 12 digits.",
+            "Begin a new series with another prefix.");
+    return request.previous + 1;
+}
+
+std::optional<int64_t> counter_peek(const Home &home, const std::string &prefix, const std::string &period) {
+    const char *prefix_text = prefix.c_str(), *period_text = period.c_str();
+    const Oid table = home.counters_table;
+    int64 last = 0;
+    const bool found = call([=, &last] {
+        ScanKeyData keys[2];
+        Relation rel = table_open(table, AccessShareLock);
+        ScanKeyInit(&keys[0], kPrefix, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(prefix_text));
+        ScanKeyInit(&keys[1], kPeriod, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(period_text));
+        SysScanDesc scan = systable_beginscan(rel, key_index(rel), true, SnapshotSelf, 2, keys);
+        HeapTuple tuple = systable_getnext(scan);
+        bool isnull;
+        if (HeapTupleIsValid(tuple))
+            last = DatumGetInt64(heap_getattr(tuple, kLastNumber, RelationGetDescr(rel), &isnull));
+        systable_endscan(scan);
+        table_close(rel, AccessShareLock);
+        return HeapTupleIsValid(tuple);
+    });
+    return found ? std::optional<int64_t>(last) : std::nullopt;
+}
+
+bool counter_raise(const Home &home, const std::string &prefix, const std::string &period, int64_t start,
+                   int64_t number) {
+    return change(home, prefix, period, start - 1, Change::raise, number).changed;
+}
+
+} // namespace ticketflow::pg::numbering

@@ -1,0 +1,64 @@
+-- numbering: the desk's own series and counters, in the shape that the engine reads (the engine's own have the same one).
+
+CREATE TABLE ticket_series (
+  prefix varchar(10) COLLATE "C" PRIMARY KEY,
+  mask text NOT NULL DEFAULT '{prefix}-{YYYY}-{####}',
+  reset text NOT NULL DEFAULT 'year' CHECK (reset IN ('year', 'month', 'day', 'never')),
+  time_zone text NOT NULL DEFAULT 'UTC',
+  start_number bigint NOT NULL DEFAULT 1 CHECK (start_number BETWEEN 1 AND 999999999999),
+  mode text NOT NULL DEFAULT 'fast' CHECK (mode IN ('fast', 'gapless')),
+  permute_key bigint,
+  is_default boolean NOT NULL DEFAULT false
+);
+COMMENT ON TABLE ticket_series IS
+  'Series of ticket numbers of this desk, one row a prefix; company_settings.ticket_prefix names the default one.';
+COMMENT ON COLUMN ticket_series.prefix IS '1 to 10 letters and digits, case kept; fixed once numbers were issued.';
+COMMENT ON COLUMN ticket_series.mask IS
+  'Shape: text and the tokens {prefix} {YYYY} {YY} {MM} {DD} {queue} {category} {####} {check}; the width of {####} is a floor.';
+COMMENT ON COLUMN ticket_series.reset IS 'When the numbers start again: year, month, day or never.';
+COMMENT ON COLUMN ticket_series.time_zone IS 'IANA name of the zone in whose midnight a period begins.';
+COMMENT ON COLUMN ticket_series.start_number IS 'First number of each period.';
+COMMENT ON COLUMN ticket_series.mode IS
+  'fast: never waits, a rollback leaves a gap. gapless: no gap, transactions that number take turns at commit.';
+COMMENT ON COLUMN ticket_series.permute_key IS
+  'Secret that shuffles the numbers so that they do not show volume; null for consecutive numbers.';
+COMMENT ON COLUMN ticket_series.is_default IS 'The series that counts where none is named; at most one row.';
+CREATE UNIQUE INDEX ticket_series_one_default ON ticket_series ((true)) WHERE is_default;
+
+CREATE TABLE ticket_series_scopes (
+  scope text COLLATE "C" NOT NULL CHECK (scope IN ('queue', 'category')),
+  value text COLLATE "C" NOT NULL,
+  prefix varchar(10) COLLATE "C",
+  code varchar(10) CHECK (code ~ '^[A-Za-z0-9]{1,10}$'),
+  PRIMARY KEY (scope, value)
+);
+COMMENT ON TABLE ticket_series_scopes IS
+  'Which series numbers the tickets of a team (queue) or category: team first, then category, then the default series.';
+COMMENT ON COLUMN ticket_series_scopes.value IS 'Value of the row''s queue or category column, as text.';
+COMMENT ON COLUMN ticket_series_scopes.prefix IS 'The series to use; null leaves the choice to the next rule.';
+COMMENT ON COLUMN ticket_series_scopes.code IS
+  'What {queue} or {category} shows; null: the value''s own letters and digits, upper case.';
+
+-- last_number comes first: the engine changes it in place.
+CREATE TABLE ticket_counters (
+  last_number bigint NOT NULL,
+  prefix varchar(10) COLLATE "C" NOT NULL,
+  period text COLLATE "C" NOT NULL,
+  PRIMARY KEY (prefix, period)
+);
+COMMENT ON TABLE ticket_counters IS
+  'Last number of each series and period. Written by the engine outside transactions, like a sequence; '
+  'use resync_ticket_numbers() to raise a counter. UPDATE on this table is the right to draw numbers.';
+COMMENT ON COLUMN ticket_counters.last_number IS 'The largest number issued or kept; it never becomes smaller.';
+COMMENT ON COLUMN ticket_counters.period IS 'YYYY, YYYY-MM, YYYY-MM-DD, or empty where the series never resets.';
+
+CREATE TRIGGER series_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON ticket_series
+  FOR EACH STATEMENT EXECUTE FUNCTION ticket_series_changed();
+CREATE TRIGGER series_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON ticket_series_scopes
+  FOR EACH STATEMENT EXECUTE FUNCTION ticket_series_changed();
+
+INSERT INTO ticket_series (prefix, is_default)
+SELECT COALESCE((SELECT ticket_prefix FROM company_settings), 'TKT'), true;
+
+CREATE TRIGGER number BEFORE INSERT ON tasks
+  FOR EACH ROW EXECUTE FUNCTION number_trigger('ticket_number', '', 'at=created_at', 'queue=assigned_team_id', 'category=category');
