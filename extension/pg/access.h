@@ -12,4 +12,6 @@ namespace ticketflow::pg::access {
 // nothing where nobody may act. The view is good until the next call or the end of the transaction.
 std::optional<std::string_view> current_user(Oid desk);
 
+void init();
+
 } // namespace ticketflow::pg::access

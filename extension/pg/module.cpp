@@ -1,4 +1,5 @@
 // The library's table of contents: what each topic registers when PostgreSQL loads it.
+#include "pg/access.h"
 #include "pg/bridge.h"
 #include "pg/numbering_home.h"
 
@@ -8,6 +9,9 @@ PG_MODULE_MAGIC;
 PGDLLEXPORT void _PG_init(void);
 
 void _PG_init(void) {
-    ticketflow::pg::entry([] { ticketflow::pg::numbering::init(); });
+    ticketflow::pg::entry([] {
+        ticketflow::pg::access::init();
+        ticketflow::pg::numbering::init();
+    });
 }
 }

@@ -34,3 +34,12 @@ COMMENT ON FUNCTION @extschema@.current_user_id(regnamespace) IS
   'the login role (session_user) may speak for users: a superuser, a member of ticketflow_service, or the owner of the desk in '
   'schema desk. Any other login is the person bound to it in <desk>.login_users, whatever the setting says. Without an argument '
   'the only desk of the database is meant; owners of the database may then speak for users too. Unset and empty are null.';
+
+CREATE OR REPLACE FUNCTION @extschema@.settings_key() RETURNS text
+LANGUAGE c STABLE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'ticketflow_access_settings_key';
+COMMENT ON FUNCTION @extschema@.settings_key() IS
+  'The key of the company''s secrets: the content, 16 to 4095 characters without blanks around, of the server''s file that '
+  'ticketflow.settings_key_file names. For the functions that encrypt and decrypt; grant it to the owner of a desk only. '
+  'Error: 55000 no file is named, or it cannot be used.';
+REVOKE ALL ON FUNCTION @extschema@.settings_key() FROM PUBLIC;

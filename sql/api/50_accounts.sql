@@ -49,12 +49,9 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 AS $$
 #variable_conflict use_column
 BEGIN
-  IF register.email IS NULL OR register.email !~ '^[^@[:space:]]+@[^@[:space:]]+$' THEN
-    RAISE EXCEPTION 'this is not an e-mail address' USING ERRCODE = 'invalid_parameter_value', HINT = 'Write it as name@example.com.';
-  END IF;
   RETURN QUERY
   INSERT INTO users AS u (email, password, first_name, last_name, role, is_active, is_approved)
-  VALUES (register.email, hash_password(register.password), register.first_name, register.last_name, 'customer', true, false)
+  VALUES (check_email(register.email), hash_password(register.password), register.first_name, register.last_name, 'customer', true, false)
   ON CONFLICT DO NOTHING
   RETURNING u.id::text, u.role::text, u.is_approved;
   IF NOT FOUND THEN
@@ -86,3 +83,113 @@ $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION me() IS 'The person who is signed in. Error: PT401 nobody is.';
 REVOKE ALL ON FUNCTION me() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION me() TO ticketflow_customer;
+
+CREATE OR REPLACE FUNCTION update_me(first_name text DEFAULT NULL, last_name text DEFAULT NULL, profile_image_url text DEFAULT NULL)
+RETURNS TABLE (id text)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+AS $$
+DECLARE
+  person text := require_person();
+BEGIN
+  UPDATE users u
+     SET first_name = COALESCE(update_me.first_name, u.first_name), last_name = COALESCE(update_me.last_name, u.last_name),
+         profile_image_url = COALESCE(update_me.profile_image_url, u.profile_image_url)
+   WHERE u.id = person;
+  update_me.id := person;
+  RETURN NEXT;
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION update_me(text, text, text) IS
+  'Changes the name and picture of the person who is signed in; null leaves as it is. Errors: PT401; 22001 over 100 (url: 500) characters.';
+REVOKE ALL ON FUNCTION update_me(text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION update_me(text, text, text) TO ticketflow_customer;
+
+CREATE OR REPLACE FUNCTION change_password(current_password text, new_password text)
+RETURNS TABLE (changed boolean, error_code text, error_message text, error_hint text)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+AS $$
+DECLARE
+  person text := require_person();
+  address text := (SELECT u.email FROM users u WHERE u.id = person);
+  attempt record;
+BEGIN
+  PERFORM check_password(change_password.new_password);
+  IF (SELECT u.password IS NULL FROM users u WHERE u.id = person) THEN
+    RAISE EXCEPTION 'this account has no password here'
+      USING ERRCODE = 'PT409', HINT = 'Change it where you sign in.';
+  END IF;
+  SELECT * INTO attempt FROM claim_login_attempt(address);
+  changed := NOT attempt.is_locked AND password_matches(change_password.current_password, attempt.stored_hash);
+  IF changed THEN
+    UPDATE users u
+       SET password = hash_password(change_password.new_password), password_changed_at = clock_timestamp(),
+           password_reset_token = NULL, password_reset_expires = NULL,
+           failed_login_attempts = 0, locked_until = NULL, last_failed_login_at = NULL
+     WHERE u.id = person;
+    PERFORM end_sessions(person);
+  ELSE
+    error_code := CASE WHEN attempt.is_locked THEN 'PT423' ELSE 'PT401' END;
+    error_message := CASE WHEN attempt.is_locked THEN 'too many failed attempts' ELSE 'the current password is wrong' END;
+    error_hint := CASE WHEN attempt.is_locked THEN 'Wait a quarter of an hour, or reset the password.' ELSE 'Type it again.' END;
+    PERFORM set_config('response.status', substr(error_code, 3), true);
+  END IF;
+  RETURN NEXT;
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION change_password(text, text) IS
+  'Changes the password of the person who is signed in and ends her sessions and tokens. A wrong current password spends an attempt '
+  'of login() and is a row with error_code PT401 or PT423, to be committed. Errors: PT401 nobody acts; 22023 the new one will not do; '
+  'PT409 no password here.';
+REVOKE ALL ON FUNCTION change_password(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION change_password(text, text) TO ticketflow_customer;
+
+CREATE OR REPLACE FUNCTION request_password_reset(email text)
+RETURNS TABLE (token text, expires_at timestamptz)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+AS $$
+DECLARE
+  is_trusted boolean := acting_role() = 'admin' OR pg_has_role(calling_role(), CURRENT_USER, 'MEMBER')
+                        OR pg_has_role(calling_role(), 'ticketflow_service', 'MEMBER');
+BEGIN
+  IF is_trusted THEN
+    SELECT made.token, made.expires_at INTO request_password_reset.token, request_password_reset.expires_at
+      FROM users u, LATERAL new_reset_token(u.id) made WHERE lower(u.email) = lower(request_password_reset.email);
+  ELSE
+    -- Known or not, an address is only noted; so the answer and its time tell nothing.
+    INSERT INTO password_reset_requests (email) VALUES (check_email(request_password_reset.email)) ON CONFLICT DO NOTHING;
+  END IF;
+  RETURN NEXT;
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION request_password_reset(text) IS
+  'Asks for a new password. Anonymous callers get an empty row, whether or not the address has an account: what sends mail collects the '
+  'token with take_password_resets(). Administrators, the desk''s owner and the service itself get the token at once; it is shown this '
+  'once, stored as SHA-256 and good for one hour and one use. Error: 22023 not an address.';
+REVOKE ALL ON FUNCTION request_password_reset(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION request_password_reset(text) TO ticketflow_anon, ticketflow_customer, ticketflow_service;
+
+CREATE OR REPLACE FUNCTION reset_password(token text, new_password text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+AS $$
+DECLARE
+  person text;
+BEGIN
+  PERFORM check_password(reset_password.new_password);
+  UPDATE users u
+     SET password = hash_password(reset_password.new_password), password_changed_at = clock_timestamp(),
+         password_reset_token = NULL, password_reset_expires = NULL,
+         failed_login_attempts = 0, locked_until = NULL, last_failed_login_at = NULL
+   WHERE u.password_reset_token = hash_token(reset_password.token) AND u.password_reset_expires > now() AND u.is_active
+  RETURNING u.id INTO person;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'this token is used, expired or unknown' USING ERRCODE = 'PT400', HINT = 'Ask for a new password again.';
+  END IF;
+  PERFORM end_sessions(person);
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION reset_password(text, text) IS
+  'Sets a new password with a reset token, clears the lock and ends all sessions and tokens of the person. '
+  'Errors: PT400 the token is used, expired or unknown; 22023 the password will not do.';
+REVOKE ALL ON FUNCTION reset_password(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION reset_password(text, text) TO ticketflow_anon, ticketflow_customer;

@@ -14,8 +14,8 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION new_token() IS '256 random bits as 43 characters that are safe in a URL.';
 
-CREATE OR REPLACE FUNCTION hash_password(password text) RETURNS text
-LANGUAGE plpgsql VOLATILE PARALLEL SAFE
+CREATE OR REPLACE FUNCTION check_password(password text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 AS $$
 BEGIN
   -- bcrypt ignores what follows the 72nd byte, so a longer password is refused rather than cut.
@@ -23,10 +23,30 @@ BEGIN
     RAISE EXCEPTION 'a password has 8 characters at least and 72 bytes at most'
       USING ERRCODE = 'invalid_parameter_value', HINT = 'Choose another password.';
   END IF;
-  RETURN crypt(password, gen_salt('bf', 10));
+  RETURN password;
 END
-$$ SET search_path FROM CURRENT;
+$$;
+COMMENT ON FUNCTION check_password(text) IS 'The password, if it will do. Error: 22023 under 8 characters or over 72 bytes.';
+
+CREATE OR REPLACE FUNCTION hash_password(password text) RETURNS text
+LANGUAGE sql VOLATILE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT crypt(check_password(password), gen_salt('bf', 10));
+END;
 COMMENT ON FUNCTION hash_password(text) IS 'bcrypt (cost 10) of a password. Error: 22023 too short or too long.';
+
+CREATE OR REPLACE FUNCTION check_email(email text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+AS $$
+BEGIN
+  IF email IS NULL OR email !~ '^[^@[:space:][:cntrl:]]+@[^@[:space:][:cntrl:]]+$' OR char_length(email) > 255 THEN
+    RAISE EXCEPTION 'this is not an e-mail address'
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'Write it as name@example.com.';
+  END IF;
+  RETURN email;
+END
+$$;
+COMMENT ON FUNCTION check_email(text) IS 'The address, if it looks like one. Error: 22023.';
 
 CREATE OR REPLACE FUNCTION claim_login_attempt(email text, OUT user_id text, OUT stored_hash text, OUT is_locked boolean)
 LANGUAGE plpgsql VOLATILE
@@ -54,7 +74,7 @@ BEGIN
   END IF;
   -- An address without an account is counted and locked alike, or the lock would tell who has one.
   INSERT INTO login_attempts AS a (email_hash, failed_attempts, last_failed_at)
-  VALUES (hash_token(lower(claim_login_attempt.email)), 1, instant)
+  VALUES (hash_token(lower(COALESCE(claim_login_attempt.email, ''))), 1, instant)
   ON CONFLICT (email_hash) DO UPDATE
      SET failed_attempts = CASE WHEN a.locked_until IS NOT NULL OR a.last_failed_at <= instant - quiet THEN 1
                                 ELSE a.failed_attempts + 1 END,
@@ -179,3 +199,96 @@ REVOKE ALL ON FUNCTION authenticate_anonymous() FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION find_identity(text, timestamptz), find_identity_of_key(text), authenticate(text, timestamptz),
   authenticate_api_key(text), authenticate_anonymous() TO ticketflow_service;
+
+CREATE OR REPLACE FUNCTION calling_role() RETURNS name
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT COALESCE(NULLIF(current_setting('role'), 'none'), SESSION_USER)::name;
+END;
+COMMENT ON FUNCTION calling_role() IS 'The database role that the client took on, also inside functions that run as the desk''s owner.';
+
+CREATE OR REPLACE FUNCTION new_reset_token(user_id text, OUT token text, OUT expires_at timestamptz)
+LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+  token := new_token();
+  UPDATE users u SET password_reset_token = hash_token(new_reset_token.token), password_reset_expires = now() + interval '1 hour'
+   WHERE u.id = new_reset_token.user_id AND u.is_active AND u.password IS NOT NULL
+  RETURNING u.password_reset_expires INTO expires_at;
+  IF NOT FOUND THEN
+    token := NULL;
+  END IF;
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION new_reset_token(text) IS 'Makes a reset token good for one hour; null for people who are inactive or have no password here.';
+REVOKE ALL ON FUNCTION new_reset_token(text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION take_password_resets(batch integer DEFAULT 100)
+RETURNS TABLE (email text, token text, expires_at timestamptz)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+AS $$
+BEGIN
+  RETURN QUERY
+  WITH taken AS (
+    DELETE FROM password_reset_requests r WHERE r.id IN (
+      SELECT q.id FROM password_reset_requests q ORDER BY q.id LIMIT batch FOR UPDATE SKIP LOCKED)
+    RETURNING r.email)
+  SELECT u.email::text, made.token, made.expires_at
+    FROM taken JOIN users u ON lower(u.email) = lower(taken.email), LATERAL new_reset_token(u.id) made
+   WHERE made.token IS NOT NULL;
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION take_password_resets(integer) IS
+  'For what sends mail: takes up to batch requests for a new password and makes a token for each that has an account. '
+  'Each token is shown here, once, and stored as a hash; it is good for one hour.';
+REVOKE ALL ON FUNCTION take_password_resets(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION take_password_resets(integer) TO ticketflow_service;
+
+CREATE OR REPLACE FUNCTION keep_an_admin() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+AS $$
+BEGIN
+  -- Whoever takes an administrator away queues here; a transaction with an older snapshot fails to serialize.
+  UPDATE user_roles SET rank = rank WHERE role = 'admin';
+  IF NOT EXISTS (SELECT FROM users u WHERE u.id <> OLD.id AND u.role = 'admin' AND u.is_active AND u.is_approved) THEN
+    RAISE EXCEPTION 'the last administrator cannot be taken away'
+      USING ERRCODE = 'PT409', HINT = 'Make somebody else an administrator first.';
+  END IF;
+  RETURN COALESCE(NEW, OLD);
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION keep_an_admin() IS 'Trigger: refuses to remove, demote or deactivate the last active administrator (PT409).';
+CREATE OR REPLACE TRIGGER b_keep_an_admin_update BEFORE UPDATE OF role, is_active, is_approved ON users FOR EACH ROW
+  WHEN (OLD.role = 'admin' AND OLD.is_active AND OLD.is_approved
+        AND NOT (NEW.role = 'admin' AND NEW.is_active AND NEW.is_approved)) EXECUTE FUNCTION keep_an_admin();
+CREATE OR REPLACE TRIGGER b_keep_an_admin_delete BEFORE DELETE ON users FOR EACH ROW
+  WHEN (OLD.role = 'admin' AND OLD.is_active AND OLD.is_approved) EXECUTE FUNCTION keep_an_admin();
+
+CREATE OR REPLACE FUNCTION require_other_person(user_id text) RETURNS users
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+AS $$
+DECLARE
+  admin text := require_role('admin');
+  person users;
+BEGIN
+  SELECT u.* INTO person FROM users u WHERE u.id = require_other_person.user_id;
+  IF person.id IS NULL THEN
+    RAISE EXCEPTION 'person "%" does not exist', require_other_person.user_id
+      USING ERRCODE = 'PT404', HINT = 'list_users() lists the people of the desk.';
+  ELSIF person.id = admin THEN
+    RAISE EXCEPTION 'administrators do not change their own standing'
+      USING ERRCODE = 'PT409', HINT = 'Ask another administrator.';
+  END IF;
+  RETURN person;
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION require_other_person(text) IS
+  'The person that an administrator is about to change. Errors: PT401; 42501 not an administrator; PT404 nobody of that id; PT409 herself.';
+REVOKE ALL ON FUNCTION require_other_person(text) FROM PUBLIC;
+
+CREATE OR REPLACE VIEW user_details WITH (security_invoker = true) AS
+SELECT u.id, u.email, u.first_name, u.last_name, u.profile_image_url, u.role, u.department, u.is_active, u.is_approved,
+       u.organization_id, o.name AS organization_name, u.created_at, u.updated_at
+  FROM users u LEFT JOIN organizations o ON o.id = u.organization_id;
+COMMENT ON VIEW user_details IS 'People without anything secret, for the staff.';
+GRANT SELECT ON user_details TO ticketflow_user;

@@ -261,3 +261,71 @@ END
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION check_words(text, text, text) IS 'Refuses a category, priority or severity that the desk does not know (22023); null asks nothing.';
 REVOKE ALL ON FUNCTION check_words(text, text, text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION change_fields(task tasks, fields jsonb, clear text[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+AS $$
+DECLARE
+  asked text[] := ARRAY(SELECT jsonb_object_keys(fields) UNION SELECT unnest(clear));
+  wrong text;
+BEGIN
+  wrong := (SELECT c FROM unnest(clear) AS c WHERE c NOT IN ('description', 'due_date', 'estimated_hours', 'actual_hours') LIMIT 1);
+  IF wrong IS NOT NULL THEN
+    RAISE EXCEPTION 'the field "%" cannot be emptied', wrong
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'clear takes description, due_date, estimated_hours and actual_hours.';
+  END IF;
+  wrong := (SELECT f FROM unnest(asked) AS f
+             WHERE NOT EXISTS (SELECT FROM task_field_rights r WHERE r.role = acting_role() AND r.field = f)
+                OR acting_role() = 'customer' AND task.created_by <> acting_person() ORDER BY f LIMIT 1);
+  IF wrong IS NOT NULL THEN
+    RAISE EXCEPTION 'permission denied to change % of ticket %', wrong, task.ticket_number
+      USING ERRCODE = 'insufficient_privilege', HINT = 'The table task_field_rights lists what a role may change.';
+  END IF;
+  PERFORM check_words(fields ->> 'category', fields ->> 'priority', fields ->> 'severity');
+  UPDATE tasks t
+     SET title = CASE WHEN fields ? 'title' THEN check_title(fields ->> 'title') ELSE t.title END,
+         description = CASE WHEN 'description' = ANY (clear) THEN NULL ELSE COALESCE(fields ->> 'description', t.description) END,
+         category = COALESCE(fields ->> 'category', t.category),
+         priority = COALESCE(fields ->> 'priority', t.priority),
+         severity = COALESCE(fields ->> 'severity', t.severity),
+         due_date = CASE WHEN 'due_date' = ANY (clear) THEN NULL ELSE COALESCE((fields ->> 'due_date')::timestamptz, t.due_date) END,
+         estimated_hours = CASE WHEN 'estimated_hours' = ANY (clear) THEN NULL
+                                ELSE COALESCE((fields ->> 'estimated_hours')::numeric, t.estimated_hours) END,
+         actual_hours = CASE WHEN 'actual_hours' = ANY (clear) THEN NULL
+                             ELSE COALESCE((fields ->> 'actual_hours')::numeric, t.actual_hours) END,
+         tags = CASE WHEN fields ? 'tags' THEN clean_tags(ARRAY(SELECT jsonb_array_elements_text(fields -> 'tags'))) ELSE t.tags END
+   WHERE t.id = task.id;
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION change_fields(tasks, jsonb, text[]) IS
+  'Changes fields of a ticket that require_task() gave. Errors: 42501 a field is not for the acting person; 22023 a bad value.';
+REVOKE ALL ON FUNCTION change_fields(tasks, jsonb, text[]) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION change_assignment(task tasks, assignee_id text, assigned_team_id integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+AS $$
+BEGIN
+  PERFORM require_role('user'), check_assignment(assignee_id, assigned_team_id);
+  IF assignee_id IS NULL AND assigned_team_id IS NULL THEN
+    PERFORM require_role('manager');
+  END IF;
+  UPDATE tasks t
+     SET assignee_type = CASE WHEN change_assignment.assigned_team_id IS NULL THEN 'user' ELSE 'team' END,
+         assignee_id = change_assignment.assignee_id, assigned_team_id = change_assignment.assigned_team_id
+   WHERE t.id = task.id;
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION change_assignment(tasks, text, integer) IS
+  'Assigns a ticket that require_task() gave and empties the other assignment column. Errors: 42501, 22023.';
+REVOKE ALL ON FUNCTION change_assignment(tasks, text, integer) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION find_task(ticket_number text) RETURNS integer
+LANGUAGE sql STABLE SECURITY DEFINER
+BEGIN ATOMIC
+  SELECT t.id FROM tasks t
+   WHERE t.ticket_number IN (btrim(find_task.ticket_number), upper(btrim(find_task.ticket_number))) AND task_visible(t.id)
+   ORDER BY t.ticket_number = btrim(find_task.ticket_number) DESC LIMIT 1;
+END;
+COMMENT ON FUNCTION find_task(text) IS 'The id of the visible ticket with this number, or null.';
+REVOKE ALL ON FUNCTION find_task(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION find_task(text) TO ticketflow_customer;

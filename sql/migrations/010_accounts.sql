@@ -14,9 +14,11 @@ COMMENT ON COLUMN organizations.is_shared IS 'Customers of a shared organisation
 CREATE TABLE user_roles (
   role varchar(50) PRIMARY KEY,
   rank smallint NOT NULL UNIQUE,
-  database_role name NOT NULL
+  database_role name NOT NULL,
+  connection_limit integer NOT NULL DEFAULT -1 CHECK (connection_limit >= -1)
 );
 COMMENT ON TABLE user_roles IS 'Roles of people, lowest right first, and the database role that acts for each.';
+COMMENT ON COLUMN user_roles.connection_limit IS 'Connections that each login of a person of this role may have at once; -1: no limit.';
 INSERT INTO user_roles VALUES
   ('customer', 1, 'ticketflow_customer'), ('user', 2, 'ticketflow_user'),
   ('manager', 3, 'ticketflow_manager'), ('admin', 4, 'ticketflow_admin');
@@ -55,6 +57,7 @@ CREATE INDEX idx_users_email ON users (email);
 CREATE INDEX idx_users_role ON users (role);
 CREATE INDEX idx_users_department ON users (department);
 CREATE INDEX idx_users_is_active ON users (is_active, is_approved);
+CREATE UNIQUE INDEX users_password_reset_token ON users (password_reset_token) WHERE password_reset_token IS NOT NULL;
 CREATE INDEX idx_users_organization ON users (organization_id) WHERE organization_id IS NOT NULL;
 
 CREATE TABLE departments (
