@@ -59,3 +59,46 @@ CREATE OR REPLACE FUNCTION @extschema@.query_terms(query tsquery) RETURNS text[]
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'ticketflow_language_terms';
 COMMENT ON FUNCTION @extschema@.query_terms(tsquery) IS 'The lexemes of a query that a match may hold: all but those below a !.';
+
+-- The ticket language: a parser, a dictionary and the configuration that puts them over English stemming.
+
+CREATE OR REPLACE FUNCTION @extschema@.language_start(internal, integer) RETURNS internal
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'ticketflow_language_start';
+COMMENT ON FUNCTION @extschema@.language_start(internal, integer) IS 'Private to text search parser ticketflow.';
+CREATE OR REPLACE FUNCTION @extschema@.language_token(internal, internal, internal) RETURNS internal
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'ticketflow_language_token';
+COMMENT ON FUNCTION @extschema@.language_token(internal, internal, internal) IS 'Private to text search parser ticketflow.';
+CREATE OR REPLACE FUNCTION @extschema@.language_end(internal) RETURNS void
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'ticketflow_language_end';
+COMMENT ON FUNCTION @extschema@.language_end(internal) IS 'Private to text search parser ticketflow.';
+CREATE OR REPLACE FUNCTION @extschema@.language_types(internal) RETURNS internal
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'ticketflow_language_types';
+COMMENT ON FUNCTION @extschema@.language_types(internal) IS 'Private to text search parser ticketflow.';
+CREATE TEXT SEARCH PARSER @extschema@.ticketflow (
+  START = @extschema@.language_start, GETTOKEN = @extschema@.language_token, END = @extschema@.language_end,
+  LEXTYPES = @extschema@.language_types, HEADLINE = pg_catalog.prsd_headline);
+COMMENT ON TEXT SEARCH PARSER @extschema@.ticketflow IS
+  'Keeps identifiers, error codes, versions, paths, C++ and addresses in one token; SELECT * FROM ts_token_type(''ticketflow.ticketflow'').';
+
+CREATE OR REPLACE FUNCTION @extschema@.language_parts_init(internal) RETURNS internal
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'ticketflow_language_parts_init';
+COMMENT ON FUNCTION @extschema@.language_parts_init(internal) IS 'Private to text search template ticketflow_parts.';
+CREATE OR REPLACE FUNCTION @extschema@.language_parts_lexize(internal, internal, internal, internal) RETURNS internal
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'ticketflow_language_parts_lexize';
+COMMENT ON FUNCTION @extschema@.language_parts_lexize(internal, internal, internal, internal) IS 'Private to text search template ticketflow_parts.';
+CREATE TEXT SEARCH TEMPLATE @extschema@.ticketflow_parts (
+  INIT = @extschema@.language_parts_init, LEXIZE = @extschema@.language_parts_lexize);
+COMMENT ON TEXT SEARCH TEMPLATE @extschema@.ticketflow_parts IS
+  'A token as a whole and by its parts, at one position; parameter Dictionary: the dictionary for what is only letters.';
+CREATE TEXT SEARCH DICTIONARY @extschema@.ticketflow_parts (
+  TEMPLATE = @extschema@.ticketflow_parts, Dictionary = 'pg_catalog.english_stem');
+COMMENT ON TEXT SEARCH DICTIONARY @extschema@.ticketflow_parts IS 'Wholes and parts of identifiers, codes and addresses; words by english_stem.';
+
+CREATE TEXT SEARCH CONFIGURATION @extschema@.ticketflow (PARSER = @extschema@.ticketflow);
+ALTER TEXT SEARCH CONFIGURATION @extschema@.ticketflow ADD MAPPING FOR word WITH pg_catalog.english_stem;
+ALTER TEXT SEARCH CONFIGURATION @extschema@.ticketflow ADD MAPPING FOR ideograph WITH pg_catalog.simple;
+ALTER TEXT SEARCH CONFIGURATION @extschema@.ticketflow
+  ADD MAPPING FOR accented, numword, number, email, url, path, version, identifier, hyphenated, acronym, symbol, address
+  WITH @extschema@.ticketflow_parts;
+COMMENT ON TEXT SEARCH CONFIGURATION @extschema@.ticketflow IS
+  'The language of tickets: English, with identifiers, error codes, versions, paths, C++ and addresses found whole and by part.';

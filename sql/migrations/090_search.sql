@@ -12,7 +12,7 @@ CREATE INDEX idx_tasks_search ON tasks USING gin (to_tsvector('english', title |
 CREATE INDEX idx_knowledge_search ON knowledge_articles USING gin (to_tsvector('english', title || ' ' || content));
 
 -- How this desk's texts are read; the DBA alters it like any configuration, then runs rebuild_documents().
-CREATE TEXT SEARCH CONFIGURATION ticket_language (COPY = pg_catalog.english);
+CREATE TEXT SEARCH CONFIGURATION ticket_language (COPY = ticketflow);
 COMMENT ON TEXT SEARCH CONFIGURATION ticket_language IS 'How the texts of this desk become words; after a change run rebuild_documents().';
 
 CREATE TABLE task_documents (
