@@ -10,63 +10,82 @@ END
 $$;
 COMMENT ON FUNCTION acting_user() IS 'current_user_id() of this desk: an id that nobody has checked yet, or null.';
 
+-- PL/pgSQL, because it keeps its plans for the session: a policy asks these at every statement.
 CREATE OR REPLACE FUNCTION acting_person() RETURNS text
-LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
-BEGIN ATOMIC
-  SELECT u.id FROM users u WHERE u.id = acting_user() AND u.is_active AND u.is_approved;
-END;
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+AS $$
+BEGIN
+  RETURN (
+    SELECT u.id FROM users u WHERE u.id = acting_user() AND u.is_active AND u.is_approved);
+END
+$$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION acting_person() IS 'The id of the person who acts, active and approved; null for anybody else.';
 
 CREATE OR REPLACE FUNCTION acting_role() RETURNS text
-LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
-BEGIN ATOMIC
-  SELECT u.role FROM users u WHERE u.id = acting_user() AND u.is_active AND u.is_approved;
-END;
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+AS $$
+BEGIN
+  RETURN (
+    SELECT u.role FROM users u WHERE u.id = acting_user() AND u.is_active AND u.is_approved);
+END
+$$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION acting_role() IS 'The role of the person who acts (customer, user, manager, admin); null for nobody.';
 
 CREATE OR REPLACE FUNCTION acting_rank() RETURNS integer
-LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
-BEGIN ATOMIC
-  SELECT r.rank FROM users u JOIN user_roles r USING (role) WHERE u.id = acting_user() AND u.is_active AND u.is_approved;
-END;
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+AS $$
+BEGIN
+  RETURN (
+    SELECT r.rank FROM users u JOIN user_roles r USING (role) WHERE u.id = acting_user() AND u.is_active AND u.is_approved);
+END
+$$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION acting_rank() IS 'The rank of the acting person''s role: 1 customer, 2 user, 3 manager, 4 admin; null for nobody.';
 
 CREATE OR REPLACE FUNCTION shared_organization() RETURNS integer
-LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
-BEGIN ATOMIC
-  SELECT o.id FROM users u JOIN organizations o ON o.id = u.organization_id
-   WHERE u.id = acting_user() AND u.is_active AND u.is_approved AND u.role = 'customer' AND o.is_shared;
-END;
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+AS $$
+BEGIN
+  RETURN (
+    SELECT o.id FROM users u JOIN organizations o ON o.id = u.organization_id
+     WHERE u.id = acting_user() AND u.is_active AND u.is_approved AND u.role = 'customer' AND o.is_shared);
+END
+$$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION shared_organization() IS
   'The organisation whose tickets the acting customer sees beside her own: hers, where it is shared; null for everybody else.';
 
 CREATE OR REPLACE FUNCTION visible_assignees() RETURNS text[]
-LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
-BEGIN ATOMIC
-  WITH me AS (SELECT u.id, u.role FROM users u
-               WHERE u.id = acting_user() AND u.is_active AND u.is_approved AND u.role <> 'customer')
-  SELECT array_agg(p.id) FROM (
-    SELECT me.id FROM me
-    UNION
-    SELECT mate.user_id FROM me JOIN team_members mine ON mine.user_id = me.id JOIN team_members mate USING (team_id)
-     WHERE me.role <> 'manager'
-    UNION
-    SELECT m.user_id FROM me JOIN teams t ON t.manager_id = me.id JOIN team_members m ON m.team_id = t.id
-     WHERE me.role = 'manager') p;
-END;
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+AS $$
+BEGIN
+  RETURN (
+    WITH me AS (SELECT u.id, u.role FROM users u
+                 WHERE u.id = acting_user() AND u.is_active AND u.is_approved AND u.role <> 'customer')
+    SELECT array_agg(p.id) FROM (
+      SELECT me.id FROM me
+      UNION
+      SELECT mate.user_id FROM me JOIN team_members mine ON mine.user_id = me.id JOIN team_members mate USING (team_id)
+       WHERE me.role <> 'manager'
+      UNION
+      SELECT m.user_id FROM me JOIN teams t ON t.manager_id = me.id JOIN team_members m ON m.team_id = t.id
+       WHERE me.role = 'manager') p);
+END
+$$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION visible_assignees() IS
   'People whose assigned tickets the acting person sees: herself, and her team mates (user) or the members of the teams she manages (manager).';
 
 CREATE OR REPLACE FUNCTION visible_teams() RETURNS integer[]
-LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
-BEGIN ATOMIC
-  WITH me AS (SELECT u.id, u.role FROM users u
-               WHERE u.id = acting_user() AND u.is_active AND u.is_approved AND u.role <> 'customer')
-  SELECT array_agg(q.id) FROM (
-    SELECT m.team_id AS id FROM me JOIN team_members m ON m.user_id = me.id WHERE me.role <> 'manager'
-    UNION
-    SELECT t.id FROM me JOIN teams t ON t.manager_id = me.id WHERE me.role = 'manager') q;
-END;
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+AS $$
+BEGIN
+  RETURN (
+    WITH me AS (SELECT u.id, u.role FROM users u
+                 WHERE u.id = acting_user() AND u.is_active AND u.is_approved AND u.role <> 'customer')
+    SELECT array_agg(q.id) FROM (
+      SELECT m.team_id AS id FROM me JOIN team_members m ON m.user_id = me.id WHERE me.role <> 'manager'
+      UNION
+      SELECT t.id FROM me JOIN teams t ON t.manager_id = me.id WHERE me.role = 'manager') q);
+END
+$$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION visible_teams() IS
   'Teams whose queued tickets the acting person sees: her own (user) or those she manages (manager).';
 
@@ -85,11 +104,12 @@ COMMENT ON FUNCTION may_report() IS
 
 -- One place says what every table shows to whom. A policy is made anew only where its rule changed, since that takes
 -- the table's strongest lock. The rights of a role are the rights of its database role and of the users row together.
-CREATE OR REPLACE FUNCTION apply_policy(table_name regclass, policy name, for_role name, rule text) RETURNS void
+CREATE OR REPLACE FUNCTION apply_policy(table_name regclass, policy name, for_role name, rule text, kind text DEFAULT 'PERMISSIVE') RETURNS void
 LANGUAGE plpgsql
 AS $$
 DECLARE
-  text_now text := format('Shown to %s: %s', for_role, rule);
+  text_now text := format('%s %s: %s', CASE kind WHEN 'PERMISSIVE' THEN 'Shown to' ELSE 'Hidden from' END, for_role,
+                          CASE kind WHEN 'PERMISSIVE' THEN rule ELSE 'unless ' || rule END);
 BEGIN
   IF NOT (SELECT relrowsecurity FROM pg_class WHERE oid = table_name) THEN
     EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', table_name);
@@ -99,13 +119,24 @@ BEGIN
     RETURN;
   END IF;
   EXECUTE format('DROP POLICY IF EXISTS %I ON %s', policy, table_name);
-  EXECUTE format('CREATE POLICY %I ON %s FOR SELECT TO %I USING (%s)', policy, table_name, for_role, rule);
+  EXECUTE format('CREATE POLICY %I ON %s AS %s FOR SELECT TO %I USING (%s)', policy, table_name, kind, for_role, rule);
   EXECUTE format('COMMENT ON POLICY %I ON %s IS %L', policy, table_name, text_now);
 END
 $$ SET search_path FROM CURRENT;
-COMMENT ON FUNCTION apply_policy(regclass, name, name, text) IS
-  'Deploy only: makes rule the policy of that name on a table, for SELECT by a database role, unless it is so already.';
-REVOKE ALL ON FUNCTION apply_policy(regclass, name, name, text) FROM PUBLIC;
+COMMENT ON FUNCTION apply_policy(regclass, name, name, text, text) IS
+  'Deploy only: makes rule the policy of that name on a table, for SELECT by a database role, unless it is so already. kind: PERMISSIVE or RESTRICTIVE.';
+REVOKE ALL ON FUNCTION apply_policy(regclass, name, name, text, text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION apply_admin_policy(table_name regclass) RETURNS void
+LANGUAGE sql
+BEGIN ATOMIC
+  -- The first makes the planner drop what the lower roles' policies ask of each row; the second, which names no column, is asked
+  -- once a statement. Together they cost nothing and still show nothing to a database role without an administrator behind it.
+  SELECT apply_policy(table_name, 'unrestricted', 'ticketflow_admin', 'true'),
+         apply_policy(table_name, 'administrators', 'ticketflow_admin', $r$(SELECT acting_role() = 'admin')$r$, 'RESTRICTIVE');
+END;
+COMMENT ON FUNCTION apply_admin_policy(regclass) IS 'Deploy only: shows every row of a table to administrators, and none to others who have their database role.';
+REVOKE ALL ON FUNCTION apply_admin_policy(regclass) FROM PUBLIC;
 
 DO $$
 DECLARE
@@ -117,55 +148,55 @@ BEGIN
       ('tasks', 'organization', 'ticketflow_customer', 'organization_id = (SELECT shared_organization())'),
       ('tasks', 'assigned', 'ticketflow_user', $r$assignee_type = 'user' AND assignee_id = ANY ((SELECT visible_assignees())::text[])$r$),
       ('tasks', 'queued', 'ticketflow_user', $r$assignee_type = 'team' AND assigned_team_id = ANY ((SELECT visible_teams())::integer[])$r$),
-      ('tasks', 'unrestricted', 'ticketflow_admin', $r$(SELECT acting_role()) = 'admin'$r$),
       ('tasks', 'report', 'ticketflow_report', '(SELECT may_report())'),
 
       ('task_comments', 'ticket', 'ticketflow_customer', $r$NOT is_internal AND EXISTS (SELECT FROM tasks t WHERE t.id = task_id)$r$),
-      ('task_comments', 'internal', 'ticketflow_user', $r$(SELECT acting_rank()) >= 2 AND EXISTS (SELECT FROM tasks t WHERE t.id = task_id)$r$),
+      ('task_comments', 'internal', 'ticketflow_user', $r$(SELECT acting_rank() >= 2) AND EXISTS (SELECT FROM tasks t WHERE t.id = task_id)$r$),
       ('task_comments', 'report', 'ticketflow_report', '(SELECT may_report())'),
 
       ('users', 'self', 'ticketflow_customer', 'id = (SELECT acting_person())'),
-      ('users', 'staff', 'ticketflow_customer', $r$role <> 'customer' AND (SELECT acting_rank()) >= 1$r$),
+      ('users', 'staff', 'ticketflow_customer', $r$role <> 'customer' AND (SELECT acting_rank() >= 1)$r$),
       ('users', 'colleagues', 'ticketflow_customer', 'organization_id = (SELECT shared_organization())'),
-      ('users', 'all', 'ticketflow_user', '(SELECT acting_rank()) >= 2'),
+      ('users', 'all', 'ticketflow_user', '(SELECT acting_rank() >= 2)'),
       ('users', 'report', 'ticketflow_report', '(SELECT may_report())'),
 
       ('organizations', 'own', 'ticketflow_customer', 'id = (SELECT u.organization_id FROM users u WHERE u.id = (SELECT acting_person()))'),
-      ('organizations', 'all', 'ticketflow_user', '(SELECT acting_rank()) >= 2'),
+      ('organizations', 'all', 'ticketflow_user', '(SELECT acting_rank() >= 2)'),
       ('organizations', 'report', 'ticketflow_report', '(SELECT may_report())'),
-      ('departments', 'all', 'ticketflow_customer', '(SELECT acting_rank()) >= 1'),
+      ('departments', 'all', 'ticketflow_customer', '(SELECT acting_rank() >= 1)'),
       ('departments', 'report', 'ticketflow_report', '(SELECT may_report())'),
-      ('teams', 'all', 'ticketflow_customer', '(SELECT acting_rank()) >= 1'),
+      ('teams', 'all', 'ticketflow_customer', '(SELECT acting_rank() >= 1)'),
       ('teams', 'report', 'ticketflow_report', '(SELECT may_report())'),
-      ('team_members', 'all', 'ticketflow_user', '(SELECT acting_rank()) >= 2'),
+      ('team_members', 'all', 'ticketflow_user', '(SELECT acting_rank() >= 2)'),
       ('team_members', 'report', 'ticketflow_report', '(SELECT may_report())'),
 
-      ('user_invitations', 'admin', 'ticketflow_admin', $r$(SELECT acting_role()) = 'admin'$r$),
+      ('user_invitations', 'admin', 'ticketflow_admin', $r$(SELECT acting_role() = 'admin')$r$),
       ('api_keys', 'own', 'ticketflow_customer', 'created_by = (SELECT acting_person())'),
-      ('api_keys', 'admin', 'ticketflow_admin', $r$(SELECT acting_role()) = 'admin'$r$),
-      ('login_users', 'admin', 'ticketflow_admin', $r$(SELECT acting_role()) = 'admin'$r$),
-      ('company_settings', 'all', 'ticketflow_customer', '(SELECT acting_rank()) >= 1')
+      ('api_keys', 'admin', 'ticketflow_admin', $r$(SELECT acting_role() = 'admin')$r$),
+      ('login_users', 'admin', 'ticketflow_admin', $r$(SELECT acting_role() = 'admin')$r$),
+      ('company_settings', 'all', 'ticketflow_customer', '(SELECT acting_rank() >= 1)')
     ) AS rules (table_name, policy, for_role, rule)
   LOOP
     PERFORM apply_policy(it.table_name::regclass, it.policy, it.for_role, it.rule);
   END LOOP;
 
+  PERFORM apply_admin_policy('tasks'), apply_admin_policy('task_comments');
+
   -- What belongs to a ticket follows it.
-  FOR it IN SELECT unnest(ARRAY['task_attachments', 'task_history', 'ticket_complexity_scores', 'ticket_auto_responses',
-                                'task_documents']) AS table_name LOOP
+  FOR it IN SELECT unnest(ARRAY['task_attachments', 'task_history', 'ticket_complexity_scores', 'ticket_auto_responses']) AS table_name LOOP
     CONTINUE WHEN to_regclass(it.table_name) IS NULL;
     PERFORM apply_policy(it.table_name::regclass, 'ticket', 'ticketflow_customer', 'EXISTS (SELECT FROM tasks t WHERE t.id = task_id)'),
+            apply_admin_policy(it.table_name::regclass),
             apply_policy(it.table_name::regclass, 'report', 'ticketflow_report', '(SELECT may_report())');
   END LOOP;
   FOR it IN
     SELECT * FROM (VALUES
-      ('task_history', 'deleted', 'ticketflow_admin', $r$(SELECT acting_role()) = 'admin'$r$),
-      ('audit_log', 'admin', 'ticketflow_admin', $r$(SELECT acting_role()) = 'admin'$r$),
-      ('knowledge_articles', 'published', 'ticketflow_customer', $r$status = 'published' AND (SELECT acting_rank()) >= 1$r$),
-      ('knowledge_articles', 'own', 'ticketflow_user', 'created_by = (SELECT acting_person()) AND (SELECT acting_rank()) >= 2'),
-      ('knowledge_articles', 'all', 'ticketflow_manager', '(SELECT acting_rank()) >= 3'),
+      ('audit_log', 'admin', 'ticketflow_admin', $r$(SELECT acting_role() = 'admin')$r$),
+      ('knowledge_articles', 'published', 'ticketflow_customer', $r$status = 'published' AND (SELECT acting_rank() >= 1)$r$),
+      ('knowledge_articles', 'own', 'ticketflow_user', 'created_by = (SELECT acting_person()) AND (SELECT acting_rank() >= 2)'),
+      ('knowledge_articles', 'all', 'ticketflow_manager', '(SELECT acting_rank() >= 3)'),
       ('knowledge_articles', 'report', 'ticketflow_report', '(SELECT may_report())'),
-      ('ai_analytics', 'managers', 'ticketflow_manager', '(SELECT acting_rank()) >= 3'),
+      ('ai_analytics', 'managers', 'ticketflow_manager', '(SELECT acting_rank() >= 3)'),
       ('ai_analytics', 'report', 'ticketflow_report', '(SELECT may_report())'),
       ('notifications', 'own', 'ticketflow_customer', 'user_id = (SELECT acting_person())')
     ) AS rules (table_name, policy, for_role, rule)
@@ -229,14 +260,17 @@ $$;
 -- The same rule for functions that run as the owner and so past the policies. The planner may push conditions into this
 -- view, which has no barrier; therefore nobody but the owner may read it.
 CREATE OR REPLACE VIEW visible_tasks AS
-SELECT t.id FROM tasks t
+SELECT t.id, t.ticket_number, t.title, t.description, t.category, t.status, t.priority, t.severity, t.assignee_id, t.assignee_type,
+       t.assigned_team_id, t.created_by, t.last_updated_by, t.due_date, t.estimated_hours, t.actual_hours, t.tags, t.created_at,
+       t.updated_at, t.resolved_at, t.closed_at, t.organization_id, t.version
+  FROM tasks t
  WHERE t.created_by = (SELECT acting_person())
     OR t.organization_id = (SELECT shared_organization())
     OR t.assignee_type = 'user' AND t.assignee_id = ANY ((SELECT visible_assignees())::text[])
     OR t.assignee_type = 'team' AND t.assigned_team_id = ANY ((SELECT visible_teams())::integer[])
-    OR (SELECT acting_role()) = 'admin';
+    OR (SELECT acting_role() = 'admin');
 COMMENT ON VIEW visible_tasks IS
-  'Ids of the tickets that the acting person sees: the rule of the policies on tasks, for functions that run as the desk''s owner. Grant it to nobody.';
+  'The tickets that the acting person sees: the rule of the policies on tasks, for functions that run as the desk''s owner. Grant it to nobody.';
 
 CREATE OR REPLACE FUNCTION task_visible(task_id integer) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE

@@ -1,5 +1,33 @@
 -- access: database logins of people, and how many connections they may have. For the DBA: these run with her own rights.
 
+CREATE OR REPLACE FUNCTION check_login_binding() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+AS $$
+BEGIN
+  -- A database role above the person's would show columns that her role does not give.
+  IF EXISTS (SELECT FROM user_roles higher JOIN user_roles hers ON higher.rank > hers.rank JOIN users u ON u.role = hers.role
+              WHERE u.id = NEW.user_id AND pg_has_role(NEW.role_name, higher.database_role, 'MEMBER')) THEN
+    RAISE EXCEPTION 'login "%" has a higher database role than its person', NEW.role_name
+      USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Use bind_login(), which gives the right one.';
+  END IF;
+  RETURN NEW;
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION check_login_binding() IS 'Trigger: refuses to bind a login to a person below its database role (55000).';
+CREATE OR REPLACE TRIGGER check_binding BEFORE INSERT OR UPDATE ON login_users FOR EACH ROW EXECUTE FUNCTION check_login_binding();
+
+CREATE OR REPLACE FUNCTION unbind_logins() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+AS $$
+BEGIN
+  DELETE FROM login_users l WHERE l.user_id = NEW.id;
+  RETURN NULL;
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION unbind_logins() IS 'Trigger: a person whose role changed loses her database logins until bind_login() gives them the new one.';
+CREATE OR REPLACE TRIGGER unbind_logins AFTER UPDATE OF role ON users FOR EACH ROW
+  WHEN (OLD.role IS DISTINCT FROM NEW.role) EXECUTE FUNCTION unbind_logins();
+
 CREATE OR REPLACE FUNCTION bind_login(role_name name, user_id text) RETURNS void
 LANGUAGE plpgsql
 AS $$
