@@ -183,34 +183,77 @@ Relation open_counters(Oid table) {
     return rel;
 }
 
-// One number of the counter's table names the lock under which a period begins; held for the insert only.
+// Two periods of different kinds overlap where one is inside the other: 2026 and 2026-11, and "" and any.
+bool overlap(const char *one, const char *other) {
+    const size_t length = strlen(one), other_length = strlen(other);
+    return length != other_length && strncmp(one, other, Min(length, other_length)) == 0;
+}
+
+struct Row {
+    int64 last;
+    const char *period;
+};
+
+// The counters of one series, in the current memory context.
+struct Rows {
+    Row *rows;
+    int count;
+};
+
+Rows rows_of(Relation rel, const char *prefix) {
+    Rows result{static_cast<Row *>(palloc(sizeof(Row) * 16)), 0};
+    int room = 16;
+    ScanKeyData key;
+    ScanKeyInit(&key, kPrefix, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(prefix));
+    SysScanDesc scan = systable_beginscan(rel, key_index(rel), true, SnapshotSelf, 1, &key);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
+        bool isnull;
+        if (result.count == room)
+            result.rows = static_cast<Row *>(repalloc(result.rows, sizeof(Row) * (room *= 2)));
+        result.rows[result.count++] = {
+            DatumGetInt64(heap_getattr(tuple, kLastNumber, RelationGetDescr(rel), &isnull)),
+            TextDatumGetCString(heap_getattr(tuple, kPeriod, RelationGetDescr(rel), &isnull))};
+    }
+    systable_endscan(scan);
+    return result;
+}
+
+// A period that begins goes on where an overlapping one is: a series that changed its reset must not start
+// again.
+int64 first_value(Relation rel, const char *prefix, const char *period, int64 initial) {
+    const Rows rows = rows_of(rel, prefix);
+    for (int i = 0; i < rows.count; ++i)
+        if (overlap(rows.rows[i].period, period))
+            initial = Max(initial, rows.rows[i].last);
+    return initial;
+}
+
+// Finds or makes the row. The page lock is held for the insert only: nobody waits for a transaction.
+void find_or_insert(Relation rel, const char *prefix, const char *period, int64 initial, ItemPointer tid) {
+    if (find_row(rel, prefix, period, tid))
+        return;
+    LockPage(rel, 0, ExclusiveLock);
+    if (!find_row(rel, prefix, period, tid))
+        insert_frozen(rel, prefix, period, first_value(rel, prefix, period, initial), tid);
+    UnlockPage(rel, 0, ExclusiveLock);
+}
+
 void change_row(Oid table, const char *prefix, const char *period, int64 initial, ItemPointer tid, bool known,
                 Request *request) {
-    PreventCommandIfReadOnly("taking a ticket number");
-    PreventCommandDuringRecovery("taking a ticket number");
     Relation rel = open_counters(table);
     // Without a transaction id the commit would not wait for the counter's log record.
     GetTopTransactionId();
-    if (known && change_in_place(rel, tid, prefix, period, request)) {
-        table_close(rel, NoLock);
-        return;
-    }
-    for (int attempt = 0;; ++attempt) {
-        if (find_row(rel, prefix, period, tid)) {
-            if (change_in_place(rel, tid, prefix, period, request))
-                break;
-            if (attempt > 100)
-                ereport(ERROR, errcode(ERRCODE_OBJECT_IN_USE),
-                        errmsg("the counter of series \"%s\" is being changed by a transaction", prefix),
-                        errhint("Do not update ticket_counters by hand; use resync_ticket_numbers()."));
-            CHECK_FOR_INTERRUPTS();
+    for (int attempt = 0; !known || !change_in_place(rel, tid, prefix, period, request); ++attempt) {
+        if (attempt > 100)
+            ereport(ERROR, errcode(ERRCODE_OBJECT_IN_USE),
+                    errmsg("the counter of series \"%s\" is being changed by a transaction", prefix),
+                    errhint("Do not update ticket_counters by hand; use resync_ticket_numbers()."));
+        if (attempt > 0)
             pg_usleep(1000);
-            continue;
-        }
-        LockPage(rel, 0, ExclusiveLock);
-        if (!find_row(rel, prefix, period, tid))
-            insert_frozen(rel, prefix, period, initial, tid);
-        UnlockPage(rel, 0, ExclusiveLock);
+        CHECK_FOR_INTERRUPTS();
+        find_or_insert(rel, prefix, period, initial, tid);
+        known = true;
     }
     table_close(rel, NoLock);
 }
@@ -246,11 +289,7 @@ int64_t counter_take(const Home &home, const std::string &prefix, const std::str
                      int64_t count) {
     const Request request = change(home, prefix, period, start - 1, Change::take, count);
     if (!request.changed)
-        throw Failure(
-            Condition::sequence_limit_exceeded,
-            "ticket series \"" + prefix + "\" has no number left" + (period.empty() ? "" : " in " + period),
-            "Its last number is " + std::to_string(request.previous) + "; a number has at most 12 digits.",
-            "Begin a new series with another prefix.");
+        throw_exhausted(prefix, period, request.previous);
     return request.previous + 1;
 }
 
@@ -259,18 +298,18 @@ std::optional<int64_t> counter_peek(const Home &home, const std::string &prefix,
     const Oid table = home.counters_table;
     int64 last = 0;
     const bool found = call([=, &last] {
-        ScanKeyData keys[2];
         Relation rel = table_open(table, AccessShareLock);
-        ScanKeyInit(&keys[0], kPrefix, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(prefix_text));
-        ScanKeyInit(&keys[1], kPeriod, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(period_text));
-        SysScanDesc scan = systable_beginscan(rel, key_index(rel), true, SnapshotSelf, 2, keys);
-        HeapTuple tuple = systable_getnext(scan);
-        bool isnull;
-        if (HeapTupleIsValid(tuple))
-            last = DatumGetInt64(heap_getattr(tuple, kLastNumber, RelationGetDescr(rel), &isnull));
-        systable_endscan(scan);
+        const Rows rows = rows_of(rel, prefix_text);
         table_close(rel, AccessShareLock);
-        return HeapTupleIsValid(tuple);
+        bool overlapping = false, exact = false;
+        for (int i = 0; i < rows.count && !exact; ++i) {
+            exact = strcmp(rows.rows[i].period, period_text) == 0;
+            if (exact || overlap(rows.rows[i].period, period_text)) {
+                last = exact ? rows.rows[i].last : Max(last, rows.rows[i].last);
+                overlapping = true;
+            }
+        }
+        return overlapping;
     });
     return found ? std::optional<int64_t>(last) : std::nullopt;
 }
@@ -278,6 +317,66 @@ std::optional<int64_t> counter_peek(const Home &home, const std::string &prefix,
 bool counter_raise(const Home &home, const std::string &prefix, const std::string &period, int64_t start,
                    int64_t number) {
     return change(home, prefix, period, start - 1, Change::raise, number).changed;
+}
+
+int64_t counter_open(const Home &home, const std::string &prefix, const std::string &period, int64_t start) {
+    const char *prefix_text = prefix.c_str(), *period_text = period.c_str();
+    const Oid table = home.counters_table;
+    call([=] {
+        Relation rel = open_counters(table);
+        ItemPointerData tid;
+        find_or_insert(rel, prefix_text, period_text, start - 1, &tid);
+        table_close(rel, NoLock);
+    });
+    return counter_peek(home, prefix, period).value_or(start - 1);
+}
+
+void counter_write(Oid counters_table, const std::string &prefix, const std::string &period, int64_t last) {
+    const char *prefix_text = prefix.c_str(), *period_text = period.c_str();
+    call([=] {
+        Relation rel = open_counters(counters_table);
+        ItemPointerData tid;
+        find_or_insert(rel, prefix_text, period_text, last, &tid);
+        Datum values[3] = {Int64GetDatum(last), CStringGetTextDatum(prefix_text),
+                           CStringGetTextDatum(period_text)};
+        bool nulls[3] = {false, false, false};
+        HeapTuple tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
+        CatalogTupleUpdate(rel, &tid, tuple);
+        table_close(rel, NoLock);
+    });
+}
+
+bool counter_exists(Oid counters_table, const std::string &prefix) {
+    const char *prefix_text = prefix.c_str();
+    return call([=] {
+        Relation rel = table_open(counters_table, AccessShareLock);
+        const Rows rows = rows_of(rel, prefix_text);
+        table_close(rel, AccessShareLock);
+        return rows.count > 0;
+    });
+}
+
+void counter_align(const Home &home, const std::string &prefix, size_t period_length) {
+    const char *prefix_text = prefix.c_str();
+    const Oid table = home.counters_table;
+    const Rows rows = call([=] {
+        Relation rel = table_open(table, AccessShareLock);
+        const Rows found = rows_of(rel, prefix_text);
+        table_close(rel, AccessShareLock);
+        return found;
+    });
+    for (int i = 0; i < rows.count; ++i)
+        for (int j = 0; j < rows.count && strlen(rows.rows[i].period) == period_length; ++j)
+            if (overlap(rows.rows[i].period, rows.rows[j].period))
+                counter_raise(home, prefix, rows.rows[i].period, 1, rows.rows[j].last);
+}
+
+void throw_exhausted(const std::string &prefix, const std::string &period, int64_t last) {
+    throw Failure(Condition::sequence_limit_exceeded,
+                  "ticket series \"" + prefix + "\" has no number left" +
+                      (period.empty() ? "" : " in " + period),
+                  "Its last number is " + std::to_string(last) + "; a number has at most 12 digits.",
+                  "Begin a new series with another prefix.");
 }
 
 } // namespace ticketflow::pg::numbering

@@ -14,4 +14,16 @@ std::optional<int64_t> counter_peek(const Home &home, const std::string &prefix,
 bool counter_raise(const Home &home, const std::string &prefix, const std::string &period, int64_t start,
                    int64_t number);
 
+// For gapless counting, which holds the series' lock: the last number, from a row that is made where there is
+// none ...
+int64_t counter_open(const Home &home, const std::string &prefix, const std::string &period, int64_t start);
+// ... and the row's new version, written in the transaction like any other row.
+void counter_write(Oid counters_table, const std::string &prefix, const std::string &period, int64_t last);
+// Whether the series has counted in any period.
+bool counter_exists(Oid counters_table, const std::string &prefix);
+// Raises the counters of one kind of period (by the length of its key) to what overlapping periods of other
+// kinds hold: for a series that changes its reset.
+void counter_align(const Home &home, const std::string &prefix, size_t period_length);
+[[noreturn]] void throw_exhausted(const std::string &prefix, const std::string &period, int64_t last);
+
 } // namespace ticketflow::pg::numbering

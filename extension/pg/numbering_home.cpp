@@ -1,6 +1,8 @@
 #include "pg/numbering_home.h"
 
 #include "pg/compat.h"
+#include "pg/numbering_counter.h"
+#include "pg/numbering_gapless.h"
 
 #include <set>
 #include <vector>
@@ -263,14 +265,26 @@ HomePtr home_of_caller(const std::string *prefix) {
     if (OidIsValid(schema)) {
         HomePtr desk = cached_home(schema, true);
         // A series that counted in the extension's tables before a desk was deployed goes on there.
-        const bool elsewhere = prefix && !desk->series.count(*prefix) && engine->series.count(*prefix);
+        const bool elsewhere =
+            prefix && !desk->series.count(*prefix) && !counter_exists(desk->counters_table, *prefix) &&
+            (engine->series.count(*prefix) || counter_exists(engine->counters_table, *prefix));
         return elsewhere ? engine : desk;
     }
-    if (prefix && engine->series.count(*prefix))
+    if (prefix && (engine->series.count(*prefix) || counter_exists(engine->counters_table, *prefix)))
         return engine;
     throw Failure(Condition::invalid_parameter_value,
                   "several desks count in this database and search_path names none", "",
                   "Put the desk's schema on search_path, or name it: next_ticket_number(prefix, at, desk).");
+}
+
+HomePtr home_for_reading() {
+    see_changes();
+    const Oid own = extension_schema();
+    const Oid on_path = desk_on_path(own);
+    if (OidIsValid(on_path))
+        return cached_home(on_path, true);
+    const Desks desks = find_desks(own);
+    return desks.count == 1 ? cached_home(desks.schema[0], true) : cached_home(own, false);
 }
 
 HomePtr home_named(std::string_view desk) {

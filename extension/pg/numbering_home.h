@@ -52,6 +52,8 @@ HomePtr home_of_schema(Oid schema);
 // By search_path; else the only desk; else the extension's own. prefix helps where a series is known in one
 // only.
 HomePtr home_of_caller(const std::string *prefix);
+// The same for reading, where a choice among several desks need not be an error: the extension's own then.
+HomePtr home_for_reading();
 HomePtr home_named(std::string_view desk);
 
 // The calendar day of a moment in the series' zone.

@@ -57,14 +57,32 @@ SELECT pg_catalog.pg_extension_config_dump('@extschema@.ticket_series', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.ticket_series_scopes', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.ticket_counters', '');
 
+-- Triggers of the tables above; a desk has the same on its own.
+
+CREATE OR REPLACE FUNCTION @extschema@.ticket_series_check() RETURNS trigger
+AS 'MODULE_PATHNAME', 'ticketflow_numbering_series_check' LANGUAGE c;
+COMMENT ON FUNCTION @extschema@.ticket_series_check() IS
+  'Row trigger of ticket_series: refuses bad prefixes, masks, zones and modes (22023), and renaming or dropping a series in '
+  'use (55000). Waits for transactions that draw, so that nobody counts by old settings.';
 CREATE OR REPLACE FUNCTION @extschema@.ticket_series_changed() RETURNS trigger
 AS 'MODULE_PATHNAME', 'ticketflow_numbering_series_changed' LANGUAGE c;
 COMMENT ON FUNCTION @extschema@.ticket_series_changed() IS
   'Statement trigger of ticket_series and ticket_series_scopes: makes a change known to every session when it commits.';
+CREATE OR REPLACE FUNCTION @extschema@.ticket_counters_guard() RETURNS trigger
+AS 'MODULE_PATHNAME', 'ticketflow_numbering_counters_guard' LANGUAGE c;
+COMMENT ON FUNCTION @extschema@.ticket_counters_guard() IS
+  'Statement trigger of ticket_counters: refuses changes by hand (55000), which could give numbers out twice.';
+
+CREATE TRIGGER series_check BEFORE INSERT OR UPDATE OR DELETE ON @extschema@.ticket_series
+  FOR EACH ROW EXECUTE FUNCTION @extschema@.ticket_series_check();
 CREATE TRIGGER series_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON @extschema@.ticket_series
   FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.ticket_series_changed();
 CREATE TRIGGER series_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON @extschema@.ticket_series_scopes
   FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.ticket_series_changed();
+CREATE TRIGGER counters_guard BEFORE UPDATE OR DELETE OR TRUNCATE ON @extschema@.ticket_counters
+  FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.ticket_counters_guard();
+
+-- Drawing
 
 CREATE OR REPLACE FUNCTION @extschema@.next_ticket_number(prefix text DEFAULT 'TKT', at timestamptz DEFAULT pg_catalog.now()) RETURNS text
 AS 'MODULE_PATHNAME', 'ticketflow_numbering_next' LANGUAGE c VOLATILE PARALLEL UNSAFE;
@@ -73,9 +91,111 @@ COMMENT ON FUNCTION @extschema@.next_ticket_number(text, timestamptz) IS
   'Counts on the desk that search_path finds, else on the only desk, else in the extension''s own tables. '
   'Never returns a number twice. Errors: 22023 bad prefix, 2200H the series is at its end, 42501 no right to draw numbers.';
 
+CREATE OR REPLACE FUNCTION @extschema@.next_ticket_number(prefix text, at timestamptz, desk text) RETURNS text
+AS 'MODULE_PATHNAME', 'ticketflow_numbering_next' LANGUAGE c VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@.next_ticket_number(text, timestamptz, text) IS
+  'The same on the desk in the named schema; ''ticketflow'' names the extension''s own tables. Error: 42704 no such desk.';
+
+CREATE OR REPLACE FUNCTION @extschema@.peek_ticket_number(prefix text DEFAULT 'TKT', at timestamptz DEFAULT pg_catalog.now()) RETURNS text
+AS 'MODULE_PATHNAME', 'ticketflow_numbering_peek' LANGUAGE c VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@.peek_ticket_number(text, timestamptz) IS
+  'What next_ticket_number() would return now, without taking it. Another session may take it first. Works on a standby.';
+
+CREATE OR REPLACE FUNCTION @extschema@.reserve_ticket_numbers(count integer, prefix text DEFAULT 'TKT', at timestamptz DEFAULT pg_catalog.now())
+RETURNS SETOF text
+AS 'MODULE_PATHNAME', 'ticketflow_numbering_reserve' LANGUAGE c VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@.reserve_ticket_numbers(integer, text, timestamptz) IS
+  'Takes a block of 1 to 1,000,000 numbers that follow each other in the series. Errors as next_ticket_number().';
+
+CREATE OR REPLACE FUNCTION @extschema@.reserve_ticket_numbers(prefix text, count integer, at timestamptz DEFAULT pg_catalog.now())
+RETURNS SETOF text LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+  SELECT @extschema@.reserve_ticket_numbers(count, prefix, at);
+END;
+COMMENT ON FUNCTION @extschema@.reserve_ticket_numbers(text, integer, timestamptz) IS
+  'The same with the prefix first: reserve_ticket_numbers(''TKT'', 10).';
+
+-- Reading
+
+CREATE OR REPLACE FUNCTION @extschema@.parse_ticket_number(number text,
+  OUT prefix text, OUT period text, OUT number bigint, OUT check_ok boolean)
+AS 'MODULE_PATHNAME', 'ticketflow_numbering_parse' LANGUAGE c STABLE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION @extschema@.parse_ticket_number(text) IS
+  'Reads a number as people type it (TKT-2026-0042, tkt 2026 42, #TKT2026-42). period is the key of the counter: 2026, '
+  '2026-11, 2026-11-24 or empty. check_ok is false only where the check digit is wrong. All null: it is no number; '
+  'ticket_number_problem() says why.';
+
+CREATE OR REPLACE FUNCTION @extschema@.verify_ticket_number(number text) RETURNS boolean
+AS 'MODULE_PATHNAME', 'ticketflow_numbering_verify' LANGUAGE c STABLE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION @extschema@.verify_ticket_number(text) IS
+  'Whether a series writes numbers like this one and its check digit, if it has one, is right. Says nothing about whether such a ticket exists.';
+
+CREATE OR REPLACE FUNCTION @extschema@.ticket_number_problem(number text) RETURNS text
+AS 'MODULE_PATHNAME', 'ticketflow_numbering_problem' LANGUAGE c STABLE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION @extschema@.ticket_number_problem(text) IS
+  'Why a text is not a ticket number, in words; null where verify_ticket_number() is true.';
+
+CREATE OR REPLACE FUNCTION @extschema@.extract_ticket_numbers(text text) RETURNS text[]
+AS 'MODULE_PATHNAME', 'ticketflow_numbering_extract' LANGUAGE c STABLE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION @extschema@.extract_ticket_numbers(text) IS
+  'Candidates for ticket numbers in a text, as their series write them, in order and without repetition; those with a wrong '
+  'check digit are left out. Reads the first MiB, returns at most 1000. A prefix that never drew a number counts only in '
+  'the exact form PREFIX-YYYY-NNNN. Shape decides nothing: look each up with resolve_ticket_number().';
+
+CREATE OR REPLACE FUNCTION @extschema@.reveal_ticket_number(number text) RETURNS bigint
+AS 'MODULE_PATHNAME', 'ticketflow_numbering_reveal' LANGUAGE c STABLE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION @extschema@.reveal_ticket_number(text) IS
+  'The consecutive number behind a shuffled one; null where the text is no number. Needs SELECT on ticket_series (42501).';
+
+-- Tables
+
 CREATE OR REPLACE FUNCTION @extschema@.number_trigger() RETURNS trigger
 AS 'MODULE_PATHNAME', 'ticketflow_numbering_trigger' LANGUAGE c;
 COMMENT ON FUNCTION @extschema@.number_trigger() IS
-  'BEFORE INSERT row trigger that fills a text column with the next number; a number given in the row is kept. '
+  'BEFORE INSERT (or UPDATE) row trigger that fills a text column with the next number where it is null or empty; a number '
+  'given in the row is kept and its series raised. '
   'Arguments: the column, the series'' prefix (empty: by queue, by category, else the default series), then any of '
-  'at=COLUMN, queue=COLUMN, category=COLUMN. Counts on the desk in the table''s schema, else in the extension''s own tables.';
+  'at=COLUMN, queue=COLUMN, category=COLUMN. Counts on the desk in the table''s schema, else in the extension''s own tables. '
+  'Errors: 22001 the number is longer than the column, 2200H the series is at its end, 42703 no such column.';
+
+CREATE OR REPLACE FUNCTION @extschema@.number_settle_trigger() RETURNS trigger
+AS 'MODULE_PATHNAME', 'ticketflow_numbering_settle' LANGUAGE c;
+COMMENT ON FUNCTION @extschema@.number_settle_trigger() IS
+  'AFTER INSERT constraint trigger, DEFERRABLE INITIALLY DEFERRED, with the arguments of number_trigger(): lets a gapless '
+  'series take its numbers at commit. Until then, in a transaction block, the column holds a text that begins with pending-; '
+  'SET CONSTRAINTS ... IMMEDIATE takes the number at once.';
+
+CREATE OR REPLACE FUNCTION @extschema@.resync_numbers(target regclass, column_name name, desk text)
+RETURNS TABLE (prefix text, period text, last_number bigint)
+AS 'MODULE_PATHNAME', 'ticketflow_numbering_resync' LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@.resync_numbers(regclass, name, text) IS
+  'Private to resync_ticket_numbers(): one table (no partitioned one), one home of counters.';
+
+CREATE OR REPLACE FUNCTION @extschema@.resync_ticket_numbers(target regclass DEFAULT NULL)
+RETURNS TABLE (prefix text, period text, last_number bigint)
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+  WITH numbered AS (
+    SELECT DISTINCT leaf.relid AS relation, split_part(encode(t.tgargs, 'escape'), '\000', 1) AS column_name,
+           c.relnamespace AS own_schema
+      FROM pg_catalog.pg_trigger t
+      JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid,
+           pg_catalog.pg_partition_tree(t.tgrelid) leaf
+     WHERE t.tgfoid = '@extschema@.number_trigger()'::pg_catalog.regprocedure AND t.tgparentid = 0
+       AND (target IS NULL OR t.tgrelid = target) AND leaf.isleaf
+    UNION
+    SELECT t.tgrelid, split_part(encode(t.tgargs, 'escape'), '\000', 1), c.relnamespace
+      FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
+     WHERE t.tgfoid = '@extschema@.number_trigger()'::pg_catalog.regprocedure
+       AND (target IS NULL OR t.tgrelid = target) AND c.relkind = 'r')
+  SELECT r.prefix, r.period, max(r.last_number)
+    FROM numbered n
+    JOIN pg_catalog.pg_namespace s ON s.oid = n.own_schema,
+         LATERAL @extschema@.resync_numbers(n.relation, n.column_name::name, CASE
+           WHEN EXISTS (SELECT FROM pg_catalog.pg_class h WHERE h.relnamespace = n.own_schema AND h.relname = 'ticket_counters')
+           THEN s.nspname ELSE '@extschema@' END) r
+   GROUP BY r.prefix, r.period;
+END;
+COMMENT ON FUNCTION @extschema@.resync_ticket_numbers(regclass) IS
+  'Raises series to the largest number in a table that has a number_trigger() (null: in each such table), those of open '
+  'transactions included, and returns what was raised. Never lowers. Needed only after rows came while no trigger fired.';

@@ -52,6 +52,27 @@ COMMENT ON TABLE ticket_counters IS
 COMMENT ON COLUMN ticket_counters.last_number IS 'The largest number issued or kept; it never becomes smaller.';
 COMMENT ON COLUMN ticket_counters.period IS 'YYYY, YYYY-MM, YYYY-MM-DD, or empty where the series never resets.';
 
+CREATE TABLE ticket_number_aliases (
+  ticket_number varchar(40) PRIMARY KEY,
+  task_id integer NOT NULL,
+  reason varchar(20) NOT NULL CHECK (reason IN ('renumbered', 'merged', 'deleted', 'given')),
+  created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE ticket_number_aliases IS 'Numbers that were issued and are not in tasks any more: they resolve for ever and are never given again.';
+COMMENT ON COLUMN ticket_number_aliases.task_id IS 'The ticket that the number leads to; it may be deleted.';
+COMMENT ON COLUMN ticket_number_aliases.reason IS 'renumbered, merged or deleted; given: an additional number, for example of a former system.';
+CREATE INDEX idx_ticket_number_aliases_task ON ticket_number_aliases (task_id);
+
+CREATE TABLE ticket_reply_tokens (
+  task_id integer PRIMARY KEY REFERENCES tasks ON DELETE CASCADE,
+  token varchar(32) NOT NULL UNIQUE,
+  created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE ticket_reply_tokens IS 'Opaque marks of tickets for mail headers and reply addresses; deleting a row revokes the mark.';
+COMMENT ON COLUMN ticket_reply_tokens.token IS '20 characters of base32: 100 random bits.';
+
+CREATE TRIGGER series_check BEFORE INSERT OR UPDATE OR DELETE ON ticket_series
+  FOR EACH ROW EXECUTE FUNCTION ticket_series_check();
 CREATE TRIGGER series_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON ticket_series
   FOR EACH STATEMENT EXECUTE FUNCTION ticket_series_changed();
 CREATE TRIGGER series_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON ticket_series_scopes
@@ -60,5 +81,14 @@ CREATE TRIGGER series_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON ti
 INSERT INTO ticket_series (prefix, is_default)
 SELECT COALESCE((SELECT ticket_prefix FROM company_settings), 'TKT'), true;
 
-CREATE TRIGGER number BEFORE INSERT ON tasks
+CREATE TRIGGER counters_guard BEFORE UPDATE OR DELETE OR TRUNCATE ON ticket_counters
+  FOR EACH STATEMENT EXECUTE FUNCTION ticket_counters_guard();
+
+CREATE TRIGGER number BEFORE INSERT OR UPDATE OF ticket_number ON tasks
   FOR EACH ROW EXECUTE FUNCTION number_trigger('ticket_number', '', 'at=created_at', 'queue=assigned_team_id', 'category=category');
+CREATE CONSTRAINT TRIGGER number_at_commit AFTER INSERT ON tasks DEFERRABLE INITIALLY DEFERRED
+  FOR EACH ROW WHEN (NEW.ticket_number LIKE 'pending-%')
+  EXECUTE FUNCTION number_settle_trigger('ticket_number', '', 'at=created_at', 'queue=assigned_team_id', 'category=category');
+-- A number that is an alias is as much in use as one in tasks.
+CREATE TRIGGER number BEFORE INSERT OR UPDATE OF ticket_number ON ticket_number_aliases
+  FOR EACH ROW EXECUTE FUNCTION number_trigger('ticket_number');

@@ -1,0 +1,35 @@
+// Tables whose column a number_trigger() fills: what the trigger's arguments say, and what numbers are in the
+// table.
+#pragma once
+
+#include "pg/numbering_home.h"
+
+#include <functional>
+
+extern "C" {
+#include <commands/trigger.h>
+#include <utils/rel.h>
+}
+
+namespace ticketflow::pg::numbering {
+
+struct Binding {
+    AttrNumber column = 0, at = 0, queue = 0, category = 0;
+    std::string series;      // prefix; empty where the row or the home decides
+    int max_length = 0;      // characters the column holds; 0: no limit
+    Oid schema = InvalidOid; // of the table, or of the partitioned table it belongs to
+    Oid unique_index = InvalidOid;
+    bool settles_at_commit = false; // the table has the deferred trigger that gapless numbers wait for
+    std::string column_name;
+};
+using BindingPtr = std::shared_ptr<const Binding>;
+
+BindingPtr binding_of(const TriggerData &data);
+
+// Whether a row, committed or in progress, has this number already.
+bool is_taken(Relation rel, const Binding &binding, const std::string &number);
+
+// Calls visit for each number in the table, those of transactions in progress included.
+void for_each_number(Relation rel, AttrNumber column, const std::function<void(std::string_view)> &visit);
+
+} // namespace ticketflow::pg::numbering
