@@ -74,7 +74,7 @@ AS $$
 BEGIN
   PERFORM set_config('client_min_messages', 'warning', true);
   DROP TABLE IF EXISTS pg_temp.import_session, pg_temp.import_rows, pg_temp.import_ready, pg_temp.import_words,
-    pg_temp.import_people, pg_temp.import_seen;
+    pg_temp.import_people, pg_temp.import_seen, pg_temp.import_refused;
   -- What the client fills: text as it was given; code and reason for a record that it could not read.
   CREATE TEMP TABLE import_rows (line bigint NOT NULL, code text, reason text, external_id text, ticket_number text, title text,
     description text, category text, status text, priority text, severity text, created_by text, assignee text, team text,
@@ -87,6 +87,7 @@ BEGIN
   CREATE TEMP TABLE import_words (field text, given text, word text, PRIMARY KEY (field, given));
   CREATE TEMP TABLE import_people (given text PRIMARY KEY, user_id text);
   CREATE TEMP TABLE import_seen (external_id text PRIMARY KEY, line bigint NOT NULL);
+  CREATE TEMP TABLE import_refused (run_id bigint, line bigint, external_id text, code text, reason text, record jsonb);
   CREATE TEMP TABLE import_session (run_id bigint, source text NOT NULL, options jsonb NOT NULL, dry_run boolean NOT NULL);
 END
 $$ SET search_path FROM CURRENT;
@@ -151,10 +152,11 @@ BEGIN
   PERFORM import_check(session.run_id, session.source, session.options);
   IF session.dry_run THEN
     INSERT INTO import_seen SELECT r.external_id, r.line FROM import_ready r WHERE r.action <> 'reject';
+    INSERT INTO import_refused SELECT k.* FROM import_refusals(NULL) k;
   ELSE
     PERFORM import_create_people(session.source);
     PERFORM import_write(session.run_id, session.source, session.options, min(r.line), max(r.line)) FROM import_ready r;
-    PERFORM import_keep_rejects(session.run_id);
+    INSERT INTO import_rejects SELECT k.* FROM import_refusals(session.run_id) k;
   END IF;
   SELECT count(*), count(*) FILTER (WHERE r.action = 'insert'), count(*) FILTER (WHERE r.action = 'update'),
          count(*) FILTER (WHERE r.action = 'unchanged'), count(*) FILTER (WHERE r.action = 'skip'), count(*) FILTER (WHERE r.action = 'reject')
@@ -167,7 +169,8 @@ BEGIN
    WHERE r.id = session.run_id;
   TRUNCATE import_rows;
 END
-$$ SET search_path FROM CURRENT;
+-- A plan made for the first batch, when all tables were empty, is wrong for the last; compiling plans costs more than it saves here.
+$$ SET search_path FROM CURRENT SET plan_cache_mode = force_custom_plan SET jit = off;
 COMMENT ON FUNCTION import_batch(bigint, bigint, bigint) IS
   'Makes tickets of the records in import_rows and empties it. What was rejected is in import_ready (action, problems) until the '
   'next batch, and in import_rejects. Errors: 55000 the run was continued elsewhere, 55P03 another session imports from this source.';

@@ -69,7 +69,7 @@ DECLARE
   keep_unknown boolean := options ->> 'unknown_people' = 'default';
 BEGIN
   INSERT INTO import_ready
-  SELECT c.line, c.action, c.external_id, CASE c.action WHEN 'insert' THEN nextval(ids)::int ELSE c.task_id END, c.ticket_number,
+  SELECT c.line, c.action, c.external_id, CASE WHEN c.action = 'insert' AND run_id IS NOT NULL THEN nextval(ids)::int ELSE c.task_id END, c.ticket_number,
          left(c.title, 255), CASE WHEN length(c.title) > 255 THEN concat_ws(E'\n\n', c.title, c.description) ELSE c.description END,
          c.category, c.status, c.priority, c.severity,
          CASE WHEN c.author_unknown THEN options ->> 'author' ELSE c.created_by END, CASE WHEN NOT c.assignee_unknown THEN c.assignee END,
@@ -126,17 +126,17 @@ BEGIN
             r.extra, md5(concat(digest, ROW(r.external_id, r.ticket_number, r.title, r.description, r.category, r.status, r.priority, r.severity, r.created_by, r.assignee,
               r.team, r.organization, r.due_date, r.estimated_hours, r.actual_hours, r.tags, r.created_at, r.updated_at, r.resolved_at, r.closed_at, r.extra)::text)) AS checksum
        FROM import_rows r OFFSET 0) v
-    LEFT JOIN task_sources s ON s.source = import_check.source AND s.external_id = v.external_id
-    LEFT JOIN tasks taken ON taken.ticket_number = v.ticket_number AND taken.id IS DISTINCT FROM s.task_id
-    LEFT JOIN import_seen seen ON seen.external_id = v.external_id
-    LEFT JOIN import_words category ON category.field = 'category' AND category.given = v.category_name
-    LEFT JOIN import_words status ON status.field = 'status' AND status.given = v.status_name
-    LEFT JOIN import_words priority ON priority.field = 'priority' AND priority.given = v.priority_name
-    LEFT JOIN import_words severity ON severity.field = 'severity' AND severity.given = v.severity_name
-    LEFT JOIN import_words team ON team.field = 'team' AND team.given = v.team_name
-    LEFT JOIN import_words organization ON organization.field = 'organization' AND organization.given = v.organization_name
-    LEFT JOIN import_people author ON author.given = v.created_by
-    LEFT JOIN import_people assignee ON assignee.given = v.assignee) p) c;
+    LEFT JOIN LATERAL (SELECT o.task_id, o.checksum, o.run_id, o.line FROM task_sources o WHERE o.source = import_check.source AND o.external_id = v.external_id OFFSET 0) s ON true
+    LEFT JOIN LATERAL (SELECT t.id FROM tasks t WHERE t.ticket_number = v.ticket_number AND t.id IS DISTINCT FROM s.task_id OFFSET 0) taken ON true
+    LEFT JOIN LATERAL (SELECT o.line FROM import_seen o WHERE o.external_id = v.external_id OFFSET 0) seen ON true
+    LEFT JOIN LATERAL (SELECT w.word FROM import_words w WHERE w.field = 'category' AND w.given = v.category_name OFFSET 0) category ON true
+    LEFT JOIN LATERAL (SELECT w.word FROM import_words w WHERE w.field = 'status' AND w.given = v.status_name OFFSET 0) status ON true
+    LEFT JOIN LATERAL (SELECT w.word FROM import_words w WHERE w.field = 'priority' AND w.given = v.priority_name OFFSET 0) priority ON true
+    LEFT JOIN LATERAL (SELECT w.word FROM import_words w WHERE w.field = 'severity' AND w.given = v.severity_name OFFSET 0) severity ON true
+    LEFT JOIN LATERAL (SELECT w.word FROM import_words w WHERE w.field = 'team' AND w.given = v.team_name OFFSET 0) team ON true
+    LEFT JOIN LATERAL (SELECT w.word FROM import_words w WHERE w.field = 'organization' AND w.given = v.organization_name OFFSET 0) organization ON true
+    LEFT JOIN LATERAL (SELECT o.user_id FROM import_people o WHERE o.given = v.created_by OFFSET 0) author ON true
+    LEFT JOIN LATERAL (SELECT o.user_id FROM import_people o WHERE o.given = v.assignee OFFSET 0) assignee ON true) p) c;
 
   -- Twice in one batch: the first wins, and the second says so.
   UPDATE import_ready r SET action = 'reject', problems = ARRAY[format('23505 %s "%s" was given in line %s already', d.field, d.value, d.first)]
@@ -144,9 +144,14 @@ BEGIN
             FROM import_ready i, LATERAL (VALUES ('external_id', i.external_id), ('ticket_number', CASE i.action WHEN 'insert' THEN i.ticket_number END)) AS f(field, value)
            WHERE i.action <> 'reject' AND f.value IS NOT NULL) d
    WHERE r.line = d.line AND d.line > d.first;
+  IF run_id IS NOT NULL THEN
+    UPDATE task_sources s SET run_id = import_check.run_id, line = r.line
+      FROM import_ready r WHERE r.action IN ('unchanged', 'skip') AND s.source = import_check.source AND s.external_id = r.external_id;
+  END IF;
 END
-$$ SET search_path FROM CURRENT SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off;
--- The settings keep a batch's cost that of its rows: a hash of all tickets would make each batch slower than the last.
+-- A batch costs what its rows cost: whatever the planner believes of tables that were empty a moment ago, each row looks up what
+-- it needs by index, and no batch reads all tickets.
+$$ SET search_path FROM CURRENT SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off;
 COMMENT ON FUNCTION import_check(bigint, text, jsonb) IS 'Turns staged text into typed rows in import_ready, each with an action or with every reason why not.';
 
 CREATE OR REPLACE FUNCTION import_create_people(source text) RETURNS void
@@ -236,11 +241,8 @@ BEGIN
     FROM import_ready r WHERE r.line BETWEEN low AND high AND r.action IN ('insert', 'update')
   ON CONFLICT ON CONSTRAINT task_sources_pkey DO UPDATE
      SET checksum = EXCLUDED.checksum, extra = EXCLUDED.extra, run_id = EXCLUDED.run_id, line = EXCLUDED.line, imported_at = now();
-  UPDATE task_sources s SET run_id = import_apply.run_id, line = r.line
-    FROM import_ready r
-   WHERE r.line BETWEEN low AND high AND r.action IN ('unchanged', 'skip') AND s.source = import_apply.source AND s.external_id = r.external_id;
 END
-$$ SET search_path FROM CURRENT SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off;
+$$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION import_apply(bigint, text, jsonb, bigint, bigint) IS 'Writes the accepted rows of a range of lines.';
 
 CREATE OR REPLACE FUNCTION import_write(run_id bigint, source text, options jsonb, low bigint, high bigint) RETURNS void
@@ -272,12 +274,12 @@ $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION import_write(bigint, text, jsonb, bigint, bigint) IS
   'Writes a range of lines; where the desk refuses one of them, finds it and rejects it alone.';
 
-CREATE OR REPLACE FUNCTION import_keep_rejects(run_id bigint) RETURNS void
+CREATE OR REPLACE FUNCTION import_refusals(run_id bigint) RETURNS SETOF import_rejects
 LANGUAGE plpgsql
 AS $$
 BEGIN
-  INSERT INTO import_rejects (run_id, line, external_id, code, reason, record)
-  SELECT import_keep_rejects.run_id, r.line, left(COALESCE(r.external_id, i.external_id), 500), left(r.problems[1], 5),
+  RETURN QUERY
+  SELECT import_refusals.run_id, r.line, left(COALESCE(r.external_id, i.external_id), 500), left(r.problems[1], 5),
          (SELECT string_agg(substr(p.problem, 7), '; ' ORDER BY p.n) FROM unnest(r.problems) WITH ORDINALITY AS p(problem, n)),
          (SELECT jsonb_object_agg(f.key, left(f.value, 1000)) FROM jsonb_each_text(to_jsonb(i) - '{line,code,reason}'::text[]) AS f(key, value)
            WHERE f.value IS NOT NULL)
@@ -285,4 +287,4 @@ BEGIN
    WHERE r.action = 'reject';
 END
 $$ SET search_path FROM CURRENT;
-COMMENT ON FUNCTION import_keep_rejects(bigint) IS 'Records what the batch rejected in import_rejects.';
+COMMENT ON FUNCTION import_refusals(bigint) IS 'What the batch rejected, as rows of import_rejects.';
