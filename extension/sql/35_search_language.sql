@@ -102,3 +102,11 @@ ALTER TEXT SEARCH CONFIGURATION @extschema@.ticketflow
   WITH @extschema@.ticketflow_parts;
 COMMENT ON TEXT SEARCH CONFIGURATION @extschema@.ticketflow IS
   'The language of tickets: English, with identifiers, error codes, versions, paths, C++ and addresses found whole and by part.';
+
+CREATE OR REPLACE FUNCTION @extschema@.snippet(configuration regconfig, bodies text[], query tsquery, max_words integer DEFAULT 30)
+RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 500
+AS 'MODULE_PATHNAME', 'ticketflow_language_snippet';
+COMMENT ON FUNCTION @extschema@.snippet(regconfig, text[], tsquery, integer) IS
+  'Where the bodies match the query best: up to max_words (1 to 1000) words of the first one with most of its terms, as HTML, '
+  'escaped, matches in <mark>. Without a match the beginning of the first. Reads 128 kB at most. Errors: 22023 max_words.';

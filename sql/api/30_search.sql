@@ -10,8 +10,7 @@ LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
   -- An agent's search reads internal comments, a customer's must not even depend on them.
-  document text := CASE WHEN has_column_privilege('task_documents', 'staff_document', 'SELECT')
-                        THEN 'COALESCE(d.staff_document, d.document)' ELSE 'd.document' END;
+  document text := CASE WHEN reads_internal_comments() THEN 'COALESCE(d.staff_document, d.document)' ELSE 'd.document' END;
   wanted tsquery := typed_query('ticket_language', query);
   numbered integer[];
   filters text;

@@ -114,9 +114,19 @@ CREATE OR REPLACE TRIGGER search_update AFTER UPDATE ON knowledge_articles FOR E
   EXECUTE FUNCTION refresh_trigger('refresh_article_documents', 'id');
 COMMENT ON TRIGGER search_update ON knowledge_articles IS 'Writes an article''s search document where its text changed, and only there.';
 
+SELECT apply_policy('task_documents', 'ticket', 'ticketflow_customer', 'EXISTS (SELECT FROM tasks t WHERE t.id = task_id)'),
+       apply_admin_policy('task_documents');
+SELECT apply_policy('article_documents', 'article', 'ticketflow_customer', 'EXISTS (SELECT FROM knowledge_articles a WHERE a.id = article_id)');
 GRANT SELECT (task_id, number_key, document) ON task_documents TO ticketflow_customer;
 GRANT SELECT (staff_document) ON task_documents TO ticketflow_user;
 GRANT SELECT ON article_documents TO ticketflow_customer;
+
+CREATE OR REPLACE FUNCTION reads_internal_comments() RETURNS boolean
+LANGUAGE sql STABLE
+RETURN NOT row_security_active('task_comments')
+    OR (acting_rank() >= 2 AND has_column_privilege('task_documents', 'staff_document', 'SELECT'));
+COMMENT ON FUNCTION reads_internal_comments() IS
+  'Whether the caller''s search reads internal comments: agents and up, by both the person''s role and the database role, and who is above row security.';
 
 CREATE OR REPLACE FUNCTION search_check(max_results integer) RETURNS void
 LANGUAGE plpgsql IMMUTABLE
@@ -165,8 +175,10 @@ COMMENT ON FUNCTION search_numbers(text) IS 'Tickets whose number is typed (tier
 CREATE OR REPLACE FUNCTION search_snippet(task_id integer, wanted tsquery) RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-  SELECT ts_headline('ticket_language', replace(replace(replace(t.title || ': ' || COALESCE(t.description, ''), '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), wanted,
-    'StartSel=<mark>, StopSel=</mark>')
+  -- Comments under the caller's own policies: what she may not read is not shown.
+  SELECT snippet('ticket_language', substr(t.description, 1, 100000) || ARRAY(
+      SELECT substr(c.content, 1, 100000) FROM task_comments c WHERE c.task_id = t.id ORDER BY c.id LIMIT 100) || t.title::text, wanted)
   FROM tasks t WHERE t.id = search_snippet.task_id;
 END;
-COMMENT ON FUNCTION search_snippet(integer, tsquery) IS 'The place of a ticket that matches best, as HTML with <mark>.';
+COMMENT ON FUNCTION search_snippet(integer, tsquery) IS
+  'The place of a ticket that matches best: in its description, its comments that the caller may see, or its title; HTML with <mark>.';

@@ -38,10 +38,3 @@ CREATE TABLE article_documents (
 COMMENT ON TABLE article_documents IS 'What search ranks of the knowledge base, one row an article, kept current by triggers.';
 COMMENT ON COLUMN article_documents.document IS 'Title (A), tags and category (B), content (C).';
 CREATE INDEX article_documents_search ON article_documents USING gin (document);
-
-ALTER TABLE task_documents ENABLE ROW LEVEL SECURITY;
-CREATE POLICY task_documents_follow_their_ticket ON task_documents FOR SELECT
-  USING (EXISTS (SELECT FROM tasks t WHERE t.id = task_id));
-ALTER TABLE article_documents ENABLE ROW LEVEL SECURITY;
-CREATE POLICY article_documents_follow_their_article ON article_documents FOR SELECT
-  USING (EXISTS (SELECT FROM knowledge_articles a WHERE a.id = article_id));

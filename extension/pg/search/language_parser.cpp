@@ -4,6 +4,7 @@
 
 #include "pg/datum.h"
 
+#include <algorithm>
 #include <cstring>
 #include <iterator>
 #include <new>
@@ -62,11 +63,15 @@ bool lexeme_of(const Dictionary *dictionary, std::string &word) {
     return true;
 }
 
+bool is_ascii(const std::string &text) {
+    return std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+}
+
+// ASCII is in lower case already.
 std::string lower(const std::string &text) {
-    for (char c : text)
-        if (static_cast<unsigned char>(c) >= 0x80)
-            return call([&text]() -> const char * { return str_tolower(text.data(), text.size(), DEFAULT_COLLATION_OID); });
-    return text;
+    if (is_ascii(text))
+        return text;
+    return call([&text]() -> const char * { return str_tolower(text.data(), text.size(), DEFAULT_COLLATION_OID); });
 }
 
 class Lexemes {
@@ -101,7 +106,7 @@ TSLexeme *lexize(const Dictionary *dictionary, std::string_view token) {
     int variant = 0;
     for (std::string &whole : parts.wholes) {
         whole = lower(whole);
-        std::string plain = GetDatabaseEncoding() == PG_UTF8 ? core::without_accents(whole) : whole;
+        std::string plain = GetDatabaseEncoding() == PG_UTF8 && !is_ascii(whole) ? core::without_accents(whole) : whole;
         const bool word = core::letters_only(whole);
         const std::string typed = whole;
         // A stop word got here because it stands for something else: IT, US, NO.

@@ -128,7 +128,8 @@ Datum make_text_array(const std::vector<std::string> &values) {
 }
 
 std::string web_query(Oid configuration, std::string_view text) {
-    if (text.find_first_not_of(" \t\r\n") == std::string_view::npos)
+    // PostgreSQL would warn of a query of nothing but stop words.
+    if (lexemes_of(configuration, text).empty())
         return {};
     const Datum input = make_text(text);
     const Datum query = call([configuration, input] {
