@@ -4,9 +4,12 @@ CREATE FUNCTION pg_temp.pick(seed text, choices text[]) RETURNS text IMMUTABLE L
 RETURN choices[1 + ('x' || left(md5(seed), 7))::bit(28)::int % array_length(choices, 1)];
 
 CREATE FUNCTION pg_temp.fill(template text, seed text) RETURNS text IMMUTABLE LANGUAGE sql
-RETURN replace(replace(replace(replace(template,
+RETURN replace(replace(replace(replace(replace(replace(replace(template,
   '{site}', pg_temp.pick('site' || seed, '{Hall A,Hall B,the harbour office,the cold store,the main office,the depot Nord}')),
-  '{device}', pg_temp.pick('device' || seed, '{LP-204,LP-311,NB-0178,NB-0422,PR-12,PR-27,HS-88,FL-3}')),
+  '{printer}', pg_temp.pick('printer' || seed, '{LP-204,LP-311,PR-12,PR-27,PR-31}')),
+  '{laptop}', pg_temp.pick('laptop' || seed, '{NB-0178,NB-0422,NB-0519,NB-0733}')),
+  '{scanner}', pg_temp.pick('scanner' || seed, '{HS-17,HS-42,HS-88}')),
+  '{forklift}', pg_temp.pick('forklift' || seed, '{FL-1,FL-3,FL-4}')),
   '{person}', pg_temp.pick('person' || seed, '{Ida Nygaard,Samir Aziz,Kristin Falk,Lars Ohlin,Mei Tan,Anton Krag}')),
   '{number}', (11 + ('x' || left(md5('number' || seed), 6))::bit(24)::int % 88)::text);
 
