@@ -55,6 +55,14 @@ COMMENT ON FUNCTION @extschema@.typed_query(regconfig, text) IS
   'websearch_to_tsquery() for a search box: never refuses, and a last word of two letters or more that nothing closes '
   '(a space, a quote) also matches as the beginning of a longer word.';
 
+CREATE OR REPLACE FUNCTION @extschema@.words_in(configuration regconfig, typed text, document tsvector, present boolean DEFAULT true)
+RETURNS text[]
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 200
+AS 'MODULE_PATHNAME', 'ticketflow_language_words_in';
+COMMENT ON FUNCTION @extschema@.words_in(regconfig, text, tsvector, boolean) IS
+  'The words of what was typed, as they were written, that the document has (present) or has not; each once, stop words and '
+  'refused words left out, 500 at most.';
+
 CREATE OR REPLACE FUNCTION @extschema@.query_terms(query tsquery) RETURNS text[]
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'ticketflow_language_terms';

@@ -14,7 +14,7 @@ DECLARE
   wanted tsquery := typed_query('ticket_language', query);
   numbered integer[];
   filters text;
-  loosened text;
+  loosened boolean := false;
   found bigint;
   seen record;
 BEGIN
@@ -42,7 +42,7 @@ BEGIN
     EXIT WHEN found > 0 OR numbered <> '{}' OR attempt = 2;
     EXIT WHEN any_of(wanted) = wanted;
     wanted := any_of(wanted);
-    loosened := 'no ticket has all the words; these have at least one of them';
+    loosened := true;
   END LOOP;
 
   RETURN QUERY EXECUTE format(
@@ -56,7 +56,10 @@ BEGIN
        ORDER BY h.tier DESC, h.score DESC, h.task_id DESC LIMIT $14)
      SELECT t.id, t.ticket_number::text, t.title::text, t.status::text, t.priority::text, t.category::text, t.created_at,
        h.score, search_snippet(t.id, $1), CASE h.tier WHEN 2 THEN ''number'' WHEN 1 THEN ''part of the number'' ELSE ''text'' END,
-       $16, $17, $18, concat_ws(''_'', h.tier, h.score, t.id)
+       CASE WHEN $16 AND h.tier = 0 THEN
+         (SELECT ''without: '' || array_to_string(words_in(''ticket_language'', $15, %1$s, false), '', '')
+            FROM task_documents d WHERE d.task_id = t.id) END,
+       $17, $18, concat_ws(''_'', h.tier, h.score, t.id)
      FROM top h JOIN tasks t ON t.id = h.task_id
      ORDER BY h.tier DESC, h.score DESC, h.task_id DESC', document, filters)
     USING wanted, statuses, priorities, categories, teams, assignees, tagged, created_from, created_before, numbered,
@@ -69,7 +72,7 @@ COMMENT ON FUNCTION search_tasks(text, integer, text[], text[], text[], integer[
   'Tickets that match, best first, of those that the caller may see. query: words (all of them, the last one may be unfinished), '
   '"a phrase", or, -not; whole and partial ticket numbers come first. max_results 1 to 1000. Filters take any of the given '
   'values. page: next_page of the last row of the page before. rank grows with relevance and compares within one search. '
-  'snippet is HTML with <mark>. relaxed says what was given up where nothing matched all of it. total counts up to 10000, '
+  'snippet is HTML with <mark>. relaxed names the words that a ticket lacks, where no ticket has all of them. total counts up to 10000, '
   'total_is_exact says whether that is all. Errors: 22023 max_results or page.';
 GRANT EXECUTE ON FUNCTION search_tasks(text, integer, text[], text[], text[], integer[], text[], text[], timestamptz, timestamptz, text)
   TO ticketflow_customer;

@@ -5,13 +5,26 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN trim(BOTH '-' FROM regexp_replace(lower(number), '[^[:alnum:]]+', '-', 'g'));
 COMMENT ON FUNCTION ticket_number_key(text) IS 'A ticket number as search compares it: lower case, one hyphen for whatever separates.';
 
+CREATE OR REPLACE FUNCTION refresh_task_numbers(task_ids integer[]) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  INSERT INTO task_numbers AS n (task_id, number_key)
+  SELECT t.id, ticket_number_key(t.ticket_number) FROM tasks t WHERE t.id = ANY (task_ids)
+  ON CONFLICT (task_id) DO UPDATE SET number_key = EXCLUDED.number_key WHERE n.number_key <> EXCLUDED.number_key;
+END
+$$
+SET search_path FROM CURRENT;
+COMMENT ON FUNCTION refresh_task_numbers(integer[]) IS 'Writes the search keys of these tickets'' numbers anew; the triggers call it.';
+REVOKE ALL ON FUNCTION refresh_task_numbers(integer[]) FROM PUBLIC;
+
 -- PL/pgSQL, because it keeps its plans for the session and these run at every write of text.
 CREATE OR REPLACE FUNCTION refresh_task_documents(task_ids integer[]) RETURNS void
 LANGUAGE plpgsql
 AS $$
 BEGIN
-  INSERT INTO task_documents AS d (task_id, number_key, document, staff_document)
-  SELECT t.id, ticket_number_key(t.ticket_number), b.document, b.hidden_document
+  INSERT INTO task_documents AS d (task_id, document, staff_document)
+  SELECT t.id, b.document, b.hidden_document
   FROM tasks t
   CROSS JOIN LATERAL (
     SELECT array_agg(c.content ORDER BY c.id) FILTER (WHERE NOT c.is_internal) AS public,
@@ -20,10 +33,9 @@ BEGIN
   CROSS JOIN LATERAL build_documents('ticket_language', t.title, concat_ws(E'\n', t.category, array_to_string(t.tags, E'\n')),
     t.description, c.public, c.internal) b
   WHERE t.id = ANY (task_ids)
-  ON CONFLICT (task_id) DO UPDATE
-    SET number_key = EXCLUDED.number_key, document = EXCLUDED.document, staff_document = EXCLUDED.staff_document
-    WHERE (d.number_key, d.document, d.staff_document)
-      IS DISTINCT FROM (EXCLUDED.number_key, EXCLUDED.document, EXCLUDED.staff_document);
+  ON CONFLICT (task_id) DO UPDATE SET document = EXCLUDED.document, staff_document = EXCLUDED.staff_document
+    WHERE (d.document, d.staff_document) IS DISTINCT FROM (EXCLUDED.document, EXCLUDED.staff_document);
+  PERFORM refresh_task_numbers(task_ids);
 END
 $$
 SET search_path FROM CURRENT;
@@ -89,10 +101,13 @@ CREATE OR REPLACE TRIGGER search_insert AFTER INSERT ON tasks
 COMMENT ON TRIGGER search_insert ON tasks IS 'Writes the search documents of new tickets.';
 CREATE OR REPLACE TRIGGER search_update AFTER UPDATE ON tasks FOR EACH ROW
   WHEN (OLD.title IS DISTINCT FROM NEW.title OR text_differs(OLD.description, NEW.description)
-        OR OLD.tags IS DISTINCT FROM NEW.tags OR OLD.category IS DISTINCT FROM NEW.category
-        OR OLD.ticket_number IS DISTINCT FROM NEW.ticket_number)
+        OR OLD.tags IS DISTINCT FROM NEW.tags OR OLD.category IS DISTINCT FROM NEW.category)
   EXECUTE FUNCTION refresh_trigger('refresh_task_documents', 'id');
 COMMENT ON TRIGGER search_update ON tasks IS 'Writes a ticket''s search document where its text changed, and only there.';
+CREATE OR REPLACE TRIGGER search_number AFTER UPDATE ON tasks FOR EACH ROW
+  WHEN (OLD.ticket_number <> NEW.ticket_number)
+  EXECUTE FUNCTION refresh_trigger('refresh_task_numbers', 'id');
+COMMENT ON TRIGGER search_number ON tasks IS 'Keeps the search key of a ticket''s number.';
 
 CREATE OR REPLACE TRIGGER search_insert AFTER INSERT ON task_comments
   REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION refresh_trigger('refresh_commented_tasks', 'task_id');
@@ -115,11 +130,13 @@ CREATE OR REPLACE TRIGGER search_update AFTER UPDATE ON knowledge_articles FOR E
 COMMENT ON TRIGGER search_update ON knowledge_articles IS 'Writes an article''s search document where its text changed, and only there.';
 
 SELECT apply_policy('task_documents', 'ticket', 'ticketflow_customer', 'EXISTS (SELECT FROM tasks t WHERE t.id = task_id)'),
-       apply_admin_policy('task_documents');
+       apply_admin_policy('task_documents'),
+       apply_policy('task_numbers', 'ticket', 'ticketflow_customer', 'EXISTS (SELECT FROM tasks t WHERE t.id = task_id)'),
+       apply_admin_policy('task_numbers');
 SELECT apply_policy('article_documents', 'article', 'ticketflow_customer', 'EXISTS (SELECT FROM knowledge_articles a WHERE a.id = article_id)');
-GRANT SELECT (task_id, number_key, document) ON task_documents TO ticketflow_customer;
+GRANT SELECT (task_id, document) ON task_documents TO ticketflow_customer;
 GRANT SELECT (staff_document) ON task_documents TO ticketflow_user;
-GRANT SELECT ON article_documents TO ticketflow_customer;
+GRANT SELECT ON article_documents, task_numbers TO ticketflow_customer;
 
 CREATE OR REPLACE FUNCTION reads_internal_comments() RETURNS boolean
 LANGUAGE sql STABLE
@@ -160,17 +177,27 @@ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION search_page(text) IS 'Private to the search functions: where the page before ended (22023 for anything else).';
 
 CREATE OR REPLACE FUNCTION search_numbers(query text) RETURNS TABLE (task_id integer, tier integer)
-LANGUAGE sql STABLE ROWS 1
+LANGUAGE sql STABLE ROWS 10
 BEGIN ATOMIC
-  WITH typed AS (SELECT ticket_number_key(query) AS key)
-  SELECT d.task_id, 2 FROM task_documents d, typed WHERE d.number_key = key
-  UNION ALL
-  (SELECT d.task_id, 1 FROM task_documents d, typed
-    WHERE key ~ '[0-9]' AND query !~ '\s' AND d.number_key <> key
-      AND (d.number_key LIKE key || '%' AND key ~ '^[a-z]' OR reverse(d.number_key) LIKE reverse(key) || '%')
-    LIMIT 1000);
+  SELECT found.id, max(found.tier)
+  FROM (
+    SELECT m.task_id AS id, 2 AS tier FROM ticket_number_matches(query) m
+    UNION ALL
+    (SELECT n.task_id, 1
+     FROM (SELECT ticket_number_key(query) AS key) typed
+     -- "~" comes after every character of a key.
+     JOIN task_numbers n
+       ON typed.key ~ '^[a-z]' AND n.number_key >= typed.key AND n.number_key < typed.key || '~'
+       OR reverse(n.number_key) COLLATE "C" >= reverse(typed.key) AND reverse(n.number_key) COLLATE "C" < reverse(typed.key) || '~'
+     WHERE typed.key ~ '[0-9]' AND query !~ '\s\S'
+       AND (n.number_key ~ ('(^|-)0*' || typed.key || '$') OR (typed.key ~ '^[a-z]' AND starts_with(n.number_key, typed.key)))
+     ORDER BY n.task_id DESC LIMIT 1000)
+  ) found
+  WHERE query ~ '[0-9]'
+  GROUP BY found.id;
 END;
-COMMENT ON FUNCTION search_numbers(text) IS 'Tickets whose number is typed (tier 2) or of which a part is typed (tier 1).';
+COMMENT ON FUNCTION search_numbers(text) IS
+  'Tickets whose number, present or former, is in what was typed (tier 2), or of whose number its start or end was typed (tier 1).';
 
 CREATE OR REPLACE FUNCTION search_snippet(task_id integer, wanted tsquery) RETURNS text
 LANGUAGE sql STABLE

@@ -17,17 +17,12 @@ COMMENT ON TEXT SEARCH CONFIGURATION ticket_language IS 'How the texts of this d
 
 CREATE TABLE task_documents (
   task_id integer PRIMARY KEY REFERENCES tasks ON DELETE CASCADE,
-  number_key text COLLATE "C" NOT NULL,
   document tsvector NOT NULL,
   staff_document tsvector
 );
 COMMENT ON TABLE task_documents IS 'What search ranks, one row a ticket, kept current by triggers; beside the ticket, so that a change of its status writes nothing here.';
-COMMENT ON COLUMN task_documents.number_key IS 'The ticket''s number as search compares it: lower case, one hyphen for whatever separates.';
 COMMENT ON COLUMN task_documents.document IS 'Title (A), tags and category (B), description (C), public comments (D).';
 COMMENT ON COLUMN task_documents.staff_document IS 'The same with internal comments (D); null where the ticket has none.';
--- A number is typed from its start or known by its end.
-CREATE INDEX task_documents_number ON task_documents (number_key);
-CREATE INDEX task_documents_number_end ON task_documents (reverse(number_key) COLLATE "C");
 CREATE INDEX task_documents_public ON task_documents USING gin (document);
 CREATE INDEX task_documents_staff ON task_documents USING gin (COALESCE(staff_document, document));
 
@@ -38,3 +33,13 @@ CREATE TABLE article_documents (
 COMMENT ON TABLE article_documents IS 'What search ranks of the knowledge base, one row an article, kept current by triggers.';
 COMMENT ON COLUMN article_documents.document IS 'Title (A), tags and category (B), content (C).';
 CREATE INDEX article_documents_search ON article_documents USING gin (document);
+
+CREATE TABLE task_numbers (
+  task_id integer PRIMARY KEY REFERENCES tasks ON DELETE CASCADE,
+  number_key text COLLATE "C" NOT NULL
+);
+COMMENT ON TABLE task_numbers IS 'Ticket numbers as search compares them, one row a ticket, kept current by triggers; apart from tasks, so that its updates need not carry two more indexes.';
+COMMENT ON COLUMN task_numbers.number_key IS 'Lower case, one hyphen for whatever separates.';
+-- A number is typed from its start or known by its end.
+CREATE INDEX task_numbers_start ON task_numbers (number_key);
+CREATE INDEX task_numbers_end ON task_numbers (reverse(number_key) COLLATE "C");

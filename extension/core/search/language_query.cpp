@@ -54,6 +54,28 @@ Typed split_typed(std::string_view text) {
     return {rest.substr(0, alternative), rest.substr(alternative + 2), last};
 }
 
+std::vector<std::string_view> positive_words(std::string_view text) {
+    constexpr std::string_view kAround = "\"'()[]{}<>.,;:!?";
+    std::vector<std::string_view> words;
+    for (std::size_t i = 0; i < text.size();) {
+        std::size_t end = i;
+        while (end < text.size() && !is_space(text[end]))
+            end++;
+        std::string_view word = text.substr(i, end - i);
+        i = end + 1;
+        const bool refused = word.size() > 1 && word[0] == '-';
+        const bool alternative = word.size() == 2 && is_upper_or_lower(word[0], 'o') && is_upper_or_lower(word[1], 'r');
+        while (!word.empty() && kAround.find(word.back()) != std::string_view::npos)
+            word.remove_suffix(1);
+        // A leading dot stays: .NET
+        while (!word.empty() && word[0] != '.' && kAround.find(word[0]) != std::string_view::npos)
+            word.remove_prefix(1);
+        if (!word.empty() && !refused && !alternative)
+            words.push_back(word);
+    }
+    return words;
+}
+
 std::string operand(std::string_view lexeme, bool prefix) {
     std::string result = "'";
     for (char c : lexeme) {

@@ -15,6 +15,9 @@ struct Typed {
 };
 Typed split_typed(std::string_view text);
 
+// The words between spaces without the punctuation around them; those that a minus refuses, and "or", are left out.
+std::vector<std::string_view> positive_words(std::string_view text);
+
 // One lexeme as a tsquery operand: quoted, with the prefix mark if asked for.
 std::string operand(std::string_view lexeme, bool prefix = false);
 

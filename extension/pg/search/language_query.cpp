@@ -193,6 +193,34 @@ TICKETFLOW_FUNCTION(ticketflow_language_typed) {
     return make_query(query);
 }
 
+// words_in(regconfig, text, tsvector, boolean): the words of a text, as written, that a document has or has not.
+TICKETFLOW_FUNCTION(ticketflow_language_words_in) {
+    constexpr std::size_t kMaxWords = 500;
+    const Oid configuration = PG_GETARG_OID(0);
+    const core::Typed typed = core::split_typed(text_view(PG_GETARG_DATUM(1)));
+    const Datum document = PG_GETARG_DATUM(2);
+    const bool present = PG_GETARG_BOOL(3);
+    std::vector<std::string> words;
+    std::set<std::string> seen;
+    const auto look = [&](std::string_view word, const std::string &query) {
+        if (query.empty() || !seen.insert(query).second)
+            return;
+        const Datum wanted = make_query(query);
+        if (call([document, wanted] { return DatumGetBool(DirectFunctionCall2(ts_match_vq, document, wanted)); }) == present)
+            words.emplace_back(word);
+    };
+    for (std::string_view part : {typed.before_or, typed.head})
+        for (std::string_view word : core::positive_words(part)) {
+            if (seen.size() >= kMaxWords)
+                break;
+            check_for_interrupts();
+            look(word, web_query(configuration, word));
+        }
+    if (!typed.last.empty())
+        look(typed.last, growing(configuration, typed.last));
+    return make_text_array(words);
+}
+
 // query_terms(tsquery): the lexemes that a match may hold.
 TICKETFLOW_FUNCTION(ticketflow_language_terms) {
     Reader reader(PG_GETARG_DATUM(0));

@@ -1,0 +1,50 @@
+-- search: the knowledge base.
+
+CREATE OR REPLACE FUNCTION search_articles(query text, max_results integer DEFAULT 20, categories text[] DEFAULT NULL,
+  tagged text[] DEFAULT NULL, page text DEFAULT NULL)
+RETURNS TABLE (id integer, title text, category text, status text, rank double precision, snippet text, relaxed text,
+  total bigint, total_is_exact boolean, next_page text)
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  wanted tsquery := typed_query('ticket_language', query);
+  filters text;
+  loosened boolean := false;
+  found bigint;
+  seen record;
+BEGIN
+  PERFORM search_check(max_results);
+  seen := search_page(page);
+  filters := concat(
+    CASE WHEN categories IS NOT NULL THEN ' AND a.category = ANY ($2)' END,
+    CASE WHEN tagged IS NOT NULL THEN ' AND a.tags && $3' END);
+  FOR attempt IN 1..2 LOOP
+    EXECUTE format(
+      'SELECT count(*) FROM (SELECT FROM article_documents d JOIN knowledge_articles a ON a.id = d.article_id
+        WHERE d.document @@ $1 %s LIMIT 10001) hits', filters)
+      INTO found USING wanted, categories, tagged;
+    EXIT WHEN found > 0 OR attempt = 2 OR any_of(wanted) = wanted;
+    wanted := any_of(wanted);
+    loosened := true;
+  END LOOP;
+
+  RETURN QUERY EXECUTE format(
+    'WITH top AS (
+       SELECT d.article_id, d.document, ts_rank(d.document, $1)::double precision AS score
+       FROM article_documents d JOIN knowledge_articles a ON a.id = d.article_id
+       WHERE d.document @@ $1 AND ($4 IS NULL OR (ts_rank(d.document, $1)::double precision, d.article_id) < ($4, $5)) %s
+       ORDER BY score DESC, d.article_id DESC LIMIT $6)
+     SELECT a.id, a.title::text, a.category::text, a.status::text, h.score,
+       snippet(''ticket_language'', ARRAY[substr(a.content, 1, 100000), a.title], $1),
+       CASE WHEN $7 THEN ''without: '' || array_to_string(words_in(''ticket_language'', $8, h.document, false), '', '') END,
+       $9, $10, concat_ws(''_'', 0, h.score, a.id)
+     FROM top h JOIN knowledge_articles a ON a.id = h.article_id
+     ORDER BY h.score DESC, h.article_id DESC', filters)
+    USING wanted, categories, tagged, seen.score, seen.id, max_results, loosened, query, least(found, 10000), found <= 10000;
+END
+$$
+SET search_path FROM CURRENT;
+COMMENT ON FUNCTION search_articles(text, integer, text[], text[], text) IS
+  'Articles of the knowledge base that match, best first, of those that the caller may see; the query, relaxing, total and pages '
+  'as in search_tasks. Errors: 22023 max_results or page.';
+GRANT EXECUTE ON FUNCTION search_articles(text, integer, text[], text[], text) TO ticketflow_customer;
