@@ -79,6 +79,7 @@ void add_options(CLI::App &command, Flags &flags) {
         ->check(CLI::IsMember({"update", "skip"}))->capture_default_str();
     command.add_option("--long-titles", settings.long_titles, "reject, or cut and keep the whole title in the description")
         ->check(CLI::IsMember({"reject", "cut"}))->capture_default_str();
+    command.add_flag("--aliases", settings.aliases, "Let the external ids (up to 40 characters) lead to their tickets like numbers");
     command.add_option("--zone", settings.zone, "Time zone of dates that name none")->capture_default_str();
     command.add_option("--date-order", settings.date_order, "How 03/04/2024 is read: ymd refuses it")
         ->check(CLI::IsMember({"ymd", "dmy", "mdy"}))->capture_default_str();

@@ -87,6 +87,7 @@ std::string options_json(const Settings &settings, const Mapping &mapping) {
     append_member(out, "long_titles", settings.long_titles);
     if (!settings.author.empty())
         append_member(out, "author", settings.author);
+    out += std::string(", \"aliases\": ") + (settings.aliases ? "true" : "false");
     std::string defaults = "{";
     for (const auto &[field, value] : settings.defaults)
         append_member(defaults, field, value);

@@ -18,7 +18,7 @@ struct Settings {
     std::vector<std::array<std::string, 3>> words; // field, word of the file, word of the desk
     Pairs defaults;                                // field, value
     std::uint64_t batch = 5000, limit = 0, most_bytes = 128u << 20;
-    bool dry_run = false, restart = false, quiet = false, plain = false;
+    bool dry_run = false, restart = false, quiet = false, plain = false, aliases = false;
 };
 
 // Returns the exit status: 0 everything came in, 3 some records were rejected. Throws core::Failure and DatabaseError.

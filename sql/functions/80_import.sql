@@ -13,7 +13,7 @@ CREATE OR REPLACE FUNCTION import_check_options(source text, options jsonb) RETU
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-  builtin CONSTANT jsonb := '{"map": {}, "values": {}, "defaults": {}, "existing": "update", "unknown_people": "create", "author": null,
+  builtin CONSTANT jsonb := '{"map": {}, "values": {}, "defaults": {}, "existing": "update", "unknown_people": "create", "author": null, "aliases": false,
     "zone": "UTC", "date_order": "ymd", "tag_separator": ",", "long_titles": "reject"}';
   checked jsonb := builtin || jsonb_strip_nulls(options);
   wrong text;
@@ -34,9 +34,9 @@ BEGIN
       HINT = 'Fields: ' || array_to_string(import_fields(), ', ') || '.';
   END IF;
   IF checked ->> 'existing' NOT IN ('update', 'skip') OR checked ->> 'unknown_people' NOT IN ('create', 'default', 'reject')
-     OR checked ->> 'long_titles' NOT IN ('reject', 'cut') OR checked ->> 'tag_separator' = '' THEN
+     OR checked ->> 'long_titles' NOT IN ('reject', 'cut') OR checked ->> 'tag_separator' = '' OR jsonb_typeof(checked -> 'aliases') <> 'boolean' THEN
     RAISE EXCEPTION 'an import option has a value that it cannot have' USING ERRCODE = 'invalid_parameter_value',
-      HINT = 'existing: update, skip; unknown_people: create, default, reject; long_titles: reject, cut; tag_separator: not empty.';
+      HINT = 'existing: update, skip; unknown_people: create, default, reject; long_titles: reject, cut; tag_separator: not empty; aliases: true, false.';
   END IF;
   IF NOT (checked -> 'map' ? 'title') THEN
     RAISE EXCEPTION 'no column is mapped to title' USING ERRCODE = 'invalid_parameter_value', HINT = 'For example: title=summary.';
@@ -181,13 +181,26 @@ AS $$
 DECLARE
   run import_runs;
 BEGIN
-  UPDATE import_runs r SET state = 'done', finished_at = now(), updated_at = now()
+  UPDATE import_runs r SET state = 'done', finished_at = clock_timestamp(), updated_at = clock_timestamp()
     FROM import_session s WHERE r.id = s.run_id AND r.state = 'running' RETURNING r.* INTO run;
   IF run.id IS NULL THEN
     RAISE EXCEPTION 'no import is open in this session'
       USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'import_open() begins one.';
   END IF;
+  IF run.inserted > 0 THEN
+    -- The numbering trigger raised the series row by row; this also covers numbers that came while somebody had it disabled.
+    PERFORM resync_ticket_numbers('tasks'::regclass);
+    ANALYZE tasks, task_sources;
+  END IF;
   RETURN run;
 END
 $$ SET search_path FROM CURRENT;
-COMMENT ON FUNCTION import_close() IS 'Ends the import of this session and returns its sums. Errors: 55000 none is open.';
+COMMENT ON FUNCTION import_close() IS 'Ends the import of this session: raises the number series, renews statistics, returns the sums. Errors: 55000 none is open.';
+
+REVOKE ALL ON FUNCTION import_fields(),
+  import_check_options(text, jsonb),
+  import_lock(text),
+  import_make_tables(),
+  import_open(text, jsonb, text, text, boolean, boolean),
+  import_batch(bigint, bigint, bigint),
+  import_close() FROM PUBLIC;

@@ -207,6 +207,14 @@ BEGIN
     RAISE EXCEPTION 'a trigger on tasks dropped the ticket without a message' USING ERRCODE = 'triggered_action_exception';
   END IF;
 
+  IF (options -> 'aliases')::boolean THEN
+    INSERT INTO ticket_number_aliases (ticket_number, task_id, reason)
+    SELECT r.external_id, r.task_id, 'given' FROM import_ready r
+     WHERE r.line BETWEEN low AND high AND r.action = 'insert' AND length(r.external_id) <= 40
+       AND NOT EXISTS (SELECT FROM tasks t WHERE t.ticket_number = r.external_id)
+    ON CONFLICT DO NOTHING;
+  END IF;
+
   SELECT count(*) INTO expected FROM import_ready r WHERE r.line BETWEEN low AND high AND r.action = 'update';
   IF expected > 0 THEN
     UPDATE tasks t
@@ -288,3 +296,12 @@ BEGIN
 END
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION import_refusals(bigint) IS 'What the batch rejected, as rows of import_rejects.';
+
+REVOKE ALL ON FUNCTION import_value(jsonb, text, text),
+  import_resolve(text, jsonb),
+  import_address(text, text),
+  import_check(bigint, text, jsonb),
+  import_create_people(text),
+  import_apply(bigint, text, jsonb, bigint, bigint),
+  import_write(bigint, text, jsonb, bigint, bigint),
+  import_refusals(bigint) FROM PUBLIC;

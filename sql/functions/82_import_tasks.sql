@@ -51,5 +51,7 @@ $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION import_tasks(text, regclass, jsonb, jsonb, jsonb, text, jsonb, integer, boolean) IS
   'Imports tickets from a table or view in one transaction: map says from which column each field comes ({"title": "summary"}), values '
   'translates words ({"status": {"Done": "closed"}}), defaults fills what is missing, author is who created tickets that name nobody; '
-  'settings: existing, unknown_people, zone, date_order, tag_separator, long_titles. Returns the run with its sums; rejected rows are in '
+  'settings: existing, unknown_people, zone, date_order, tag_separator, long_titles, aliases. Returns the run with its sums; rejected rows are in '
   'import_rejects. Errors: 22023, 42703 what was asked cannot work, 55P03 another session imports from this source.';
+
+REVOKE ALL ON FUNCTION import_tasks(text, regclass, jsonb, jsonb, jsonb, text, jsonb, integer, boolean) FROM PUBLIC;

@@ -3,7 +3,7 @@
 BEGIN;
 SET search_path = public, ticketflow;
 SET timezone = 'UTC';
-SELECT plan(45);
+SELECT plan(49);
 
 INSERT INTO users (id, email, role, is_active, is_approved) VALUES ('root', 'Root@example.com', 'admin', true, true), ('jane', 'jane@example.com', 'user', true, true);
 INSERT INTO teams (name) VALUES ('Second Line');
@@ -96,6 +96,13 @@ SELECT throws_ok($$SELECT import_tasks('x', 'issues', '{"title": "summary", "ext
 SELECT throws_ok($$SELECT import_tasks('x', 'issues', '{"title": "summary", "external_id": "key"}', author => 'root', settings => '{"existing": "eat"}')$$, '22023', NULL, 'a value that an option cannot have');
 SELECT throws_ok($$SELECT import_tasks('x', 'issues', '{"title": "summary", "external_id": "key"}', author => 'root', settings => '{"zone": "Mars"}')$$, '22023', NULL, 'an unknown time zone');
 SELECT throws_ok($$SELECT import_tasks('x', 'issues', '{"title": "summary", "external_id": "key"}', author => 'root', settings => '{"tempo": 1}')$$, '22023', 'unknown import option "tempo"', 'an unknown option');
+
+TRUNCATE issues;
+INSERT INTO issues (key, summary, reporter, made) VALUES ('OLD-77', 'Numbered elsewhere', 'jane', '2019-05-05'), ('TKT-2019-0500', 'Numbered like ours', 'jane', '2019-05-06');
+SELECT is((SELECT inserted FROM how, import_tasks('former', 'issues', map - 'ticket_number', words, defaults, settings => '{"aliases": true}')), 2::bigint, 'numbers of a former system can stay aliases');
+SELECT is((SELECT title FROM tasks WHERE id = resolve_ticket_number('OLD-77')), 'Numbered elsewhere', 'that lead to their tickets');
+SELECT is((SELECT count(*) FROM tasks WHERE title LIKE 'Numbered%' AND ticket_number ~ '^TKT-2019-\d{4}$'), 2::bigint, 'beside new numbers of the year they were made in');
+SELECT is((SELECT inserted FROM how, import_tasks('kept', 'issues', map, words, defaults)), 0::bigint, 'a number that is an alias of one ticket is not given to another');
 
 SELECT is(parse_datetime('03/04/2014', 'UTC', 'dmy'), '2014-04-03 00:00+00', 'days and months are read in the order stated');
 SELECT is(parse_datetime('03/04/2014', 'UTC'), NULL, 'and never guessed');
