@@ -7,7 +7,10 @@ class App;
 
 namespace ticketflow::http {
 
+void register_serve(CLI::App &app);
 void register_check_config(CLI::App &app);
+void register_openapi(CLI::App &app);
+void register_token(CLI::App &app);
 
 } // namespace ticketflow::http
 

@@ -100,17 +100,6 @@ std::string unquote(std::string_view text, const std::string &where) {
     throw ConfigError(where + ": a quote is not closed");
 }
 
-// A value "@path" stands for the contents of that file.
-void resolve_file(std::string &value, const char *name) {
-    if (value.empty() || value[0] != '@')
-        return;
-    std::ifstream in(value.substr(1), std::ios::binary);
-    std::ostringstream contents;
-    if (!in || !(contents << in.rdbuf()))
-        throw ConfigError("cannot read the file of \"" + std::string(name) + "\": " + value.substr(1) + ": " + std::strerror(errno));
-    value = trim(contents.str());
-}
-
 } // namespace
 
 Config::Config() {
@@ -146,8 +135,6 @@ void Config::finish() {
     }
     if (tls_certificate.empty() != tls_key.empty())
         throw ConfigError("\"server-tls-certificate\" and \"server-tls-key\" go together");
-    std::string secret = jwt_secret;
-    resolve_file(secret, "jwt-secret");
 }
 
 void load_config_file(Config &config, const std::string &path) {

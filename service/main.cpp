@@ -8,7 +8,10 @@ int main(int argc, char **argv) {
     app.require_subcommand(1);
     app.set_help_all_flag("--help-all", "Print the help of every subcommand");
 
+    ticketflow::http::register_serve(app);
     ticketflow::http::register_check_config(app);
+    ticketflow::http::register_openapi(app);
+    ticketflow::http::register_token(app);
 #ifdef TICKETFLOW_IMPORT
     ticketflow::register_import(app);
 #endif

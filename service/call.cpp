@@ -1,0 +1,274 @@
+#include "call.h"
+
+#include "lookup.h"
+#include "sql_filter.h"
+
+#include <algorithm>
+#include <set>
+
+namespace ticketflow::http {
+
+namespace {
+
+constexpr char kSettings[] = ", nullif(pg_catalog.current_setting('response.headers', true), '')"
+                             ", nullif(pg_catalog.current_setting('response.status', true), '')";
+
+std::string function_name(const Request &request) {
+    auto path = request.path();
+    if (!path.starts_with("/rpc/"))
+        throw failure::bad_path();
+    std::string name = percent_decode(path.substr(5), false);
+    if (name.empty() || name.find('/') != std::string::npos || name.find('\0') != std::string::npos)
+        throw failure::bad_path();
+    return name;
+}
+
+// ---- the function call: "schema"."name"("a" := $1::integer, ...)
+
+std::string array_of(const Value &value) {
+    std::string out = "{";
+    auto add = [&out](const std::string &item) {
+        out += out.size() > 1 ? ",\"" : "\"";
+        for (char c : item) {
+            if (c == '"' || c == '\\')
+                out += '\\';
+            out += c;
+        }
+        out += '"';
+    };
+    for (const auto &item : value.repeated)
+        add(item);
+    add(*value.text);
+    return out + "}";
+}
+
+std::string argument_sql(const Argument &argument, const Value &value, bool from_json, Call &call) {
+    auto parameter = [&call](std::optional<std::string> text) {
+        call.parameters.push_back({std::move(text), false});
+        return "$" + std::to_string(call.parameters.size());
+    };
+    std::string name = argument.name.empty() ? "" : (argument.variadic ? "VARIADIC " : "") + quote_ident(argument.name) + " := ";
+    if (argument.variadic && !from_json && value.text)
+        return name + parameter(array_of(value)) + "::" + argument.type.name;
+    if (argument.type.base == "json" || argument.type.base == "jsonb")
+        return name + parameter(value.literal.empty() ? value.text : value.literal) + "::" + argument.type.name;
+    if (value.json)
+        return name + "(SELECT v FROM pg_catalog.json_to_record(pg_catalog.json_build_object('v', " + parameter(value.text) +
+               "::json)) AS _(v " + argument.type.name + "))";
+    return name + parameter(value.text) + "::" + argument.type.name;
+}
+
+std::string invocation(const Function &function, Body &body, Call &call) {
+    std::string out = quote_ident(function.schema) + "." + quote_ident(function.name) + "(";
+    if (function.single_unnamed()) {
+        call.parameters.push_back({std::move(body.whole), body.raw == RawBody::binary});
+        return out + "$1::" + function.arguments[0].type.name + ")";
+    }
+    bool first = true;
+    for (const auto &argument : function.arguments) {
+        auto value = std::find_if(body.values.begin(), body.values.end(), [&](const auto &v) { return v.name == argument.name; });
+        if (value == body.values.end())
+            continue;
+        out += (first ? "" : ", ") + argument_sql(argument, *value, body.raw == RawBody::json, call);
+        first = false;
+    }
+    return out + ")";
+}
+
+// ---- what the caller accepts
+
+struct Media {
+    Format format = Format::json;
+    std::string content_type;
+    bool singular = false, strip_nulls = false;
+    std::string plan_options;
+};
+
+bool covers(const std::string &range, const std::string &type) {
+    return range == "*/*" || range == type || (range.ends_with("/*") && type.starts_with(range.substr(0, range.size() - 1)));
+}
+
+std::string plan_options(const std::string &parameters, bool json) {
+    std::string out = json ? "FORMAT JSON" : "FORMAT TEXT";
+    for (const char *option : {"analyze", "verbose", "settings", "buffers", "wal"})
+        if (parameters.find(option) != std::string::npos)
+            out += std::string(", ") + option;
+    return out;
+}
+
+std::optional<Media> standard_media(const MediaType &accept, const Config &config) {
+    Media out;
+    const std::string &type = accept.type;
+    bool strip = accept.parameters.find("nulls=stripped") != std::string::npos;
+    out.strip_nulls = strip && type.starts_with("application/vnd.pgrst.");
+    std::string suffix = out.strip_nulls ? ";nulls=stripped; charset=utf-8" : "; charset=utf-8";
+    if (covers(type, "application/json")) {
+        out.content_type = "application/json; charset=utf-8";
+    } else if (type == "text/csv") {
+        out.format = Format::csv;
+        out.content_type = "text/csv; charset=utf-8";
+    } else if (type == "application/vnd.pgrst.object+json" || type == "application/vnd.pgrst.object") {
+        out.singular = true;
+        out.content_type = "application/vnd.pgrst.object+json" + suffix;
+    } else if (type == "application/vnd.pgrst.array+json" || type == "application/vnd.pgrst.array") {
+        out.content_type = "application/vnd.pgrst.array+json" + suffix;
+    } else if (type.starts_with("application/vnd.pgrst.plan") && config.db_plan_enabled) {
+        out.format = Format::plan;
+        bool json = type.ends_with("+json");
+        out.plan_options = plan_options(accept.parameters, json);
+        out.content_type = std::string("application/vnd.pgrst.plan+") + (json ? "json" : "text") + "; charset=utf-8";
+    } else {
+        return {};
+    }
+    return out;
+}
+
+Media choose_media(const Request &request, const Function &function, const Config &config) {
+    auto accepts = parse_accept(request);
+    for (const auto &accept : accepts) {
+        if (function.media_type.empty()) {
+            if (auto media = standard_media(accept, config))
+                return *media;
+            continue;
+        }
+        bool anything = function.media_type == "*/*";
+        if (!anything && !covers(accept.type, function.media_type))
+            continue;
+        Media media;
+        media.format = Format::raw;
+        media.content_type = anything ? "application/octet-stream" : function.media_type;
+        if (media.content_type == "text/plain" || media.content_type == "text/xml" || media.content_type == "text/csv" ||
+            media.content_type == "application/json")
+            media.content_type += "; charset=utf-8";
+        return media;
+    }
+    std::vector<std::string> names;
+    for (const auto &accept : accepts)
+        names.push_back(accept.type);
+    throw failure::not_acceptable(join(names, ", "));
+}
+
+// ---- the statement around the call
+
+struct Statement {
+    std::string source;  // what follows FROM, with its alias
+    std::string select, where, order, limit;
+    std::string element; // one row t as text
+};
+
+Statement statement_parts(const std::string &invoked, const Query &query, const Media &media, Call &call) {
+    const Function &function = *call.function;
+    Statement out;
+    SqlContext context{quote_ident(function.name), function.columns, call.parameters};
+    out.source = function.composite ? invoked + " AS " + context.alias
+                                    : "(SELECT " + invoked + " AS pgrst_scalar) AS " + context.alias;
+    out.select = function.composite ? sql_select(query.select, context) : context.alias + ".pgrst_scalar";
+    out.where = sql_where(query.filters, context);
+    out.order = sql_order(query.order, context);
+    if (function.returns_set)
+        out.limit = sql_limit(call.range);
+    std::string json = function.composite ? "pg_catalog.row_to_json(t)" : "pg_catalog.to_json(t.pgrst_scalar)";
+    if (media.strip_nulls)
+        json = "pg_catalog.json_strip_nulls(" + json + ")";
+    out.element = media.format == Format::raw ? "t.pgrst_scalar" : json + "::text";
+    return out;
+}
+
+std::string counted_sql(const Statement &parts, const std::string &alias, const Media &media, bool total) {
+    std::string body;
+    std::string out = "WITH pgrst_source AS (SELECT * FROM " + parts.source + "), page AS MATERIALIZED (SELECT " + parts.select +
+                      " FROM pgrst_source AS " + alias + parts.where + parts.order + parts.limit + ") SELECT ";
+    out += total ? "(SELECT pg_catalog.count(*) FROM pgrst_source AS " + alias + parts.where + ")::text" : "NULL::text";
+    if (media.format == Format::csv)
+        body = "COALESCE((SELECT pg_catalog.string_agg(k, ',') FROM (SELECT pg_catalog.json_object_keys(pg_catalog.row_to_json(h)) AS k "
+               "FROM (SELECT * FROM page LIMIT 1) AS h) AS a), '') || pg_catalog.chr(10) || "
+               "COALESCE((SELECT pg_catalog.string_agg(pg_catalog.substr(t::text, 2, pg_catalog.length(t::text) - 2), pg_catalog.chr(10)) "
+               "FROM page AS t), '')";
+    else
+        body = "(SELECT '[' || COALESCE(pg_catalog.string_agg(" + parts.element + ", ','), '') || ']' FROM page AS t)";
+    return out + ", (SELECT pg_catalog.count(*) FROM page)::text, " + body;
+}
+
+void write_sql(const std::string &invoked, const Query &query, const Media &media, Call &call) {
+    const Function &function = *call.function;
+    bool counts = call.preferences.count.has_value();
+    if (function.returns_void) {
+        call.shape = Shape::nothing;
+        call.sql = "SELECT " + invoked + kSettings;
+        return;
+    }
+    Statement parts = statement_parts(invoked, query, media, call);
+    std::string alias = quote_ident(function.name);
+    bool cut = call.range.limit || call.range.offset > 0;
+    if (media.format == Format::csv || (function.returns_set && counts && cut && !media.singular && media.format == Format::json)) {
+        call.shape = Shape::counted;
+        call.sql = counted_sql(parts, alias, media, function.returns_set && counts);
+    } else {
+        call.shape = function.returns_set ? Shape::rows : Shape::one;
+        call.sql = "SELECT " + parts.element + (function.returns_set ? "" : kSettings) + " FROM (SELECT " + parts.select + " FROM " +
+                   parts.source + parts.where + parts.order + parts.limit + ") AS t";
+    }
+    if (media.format == Format::plan) {
+        call.shape = Shape::rows;
+        call.sql = "EXPLAIN (" + media.plan_options + ") " + call.sql;
+    }
+}
+
+void choose_ending(const Request &request, const Config &config, Call &call) {
+    call.read_only = request.method != "POST" || call.function->volatility != 'v';
+    call.may_choose_end = config.db_tx_end.ends_with("-allow-override");
+    call.rollback = config.db_tx_end.starts_with("rollback");
+    if (call.may_choose_end && call.preferences.transaction)
+        call.rollback = *call.preferences.transaction == "rollback";
+    call.isolation = call.function->isolation;
+}
+
+} // namespace
+
+std::string choose_schema(const Request &request, const Config &config) {
+    bool reads = request.method == "GET" || request.method == "HEAD";
+    auto wanted = trim(request.header(reads ? "accept-profile" : "content-profile"));
+    if (wanted.empty())
+        return config.schemas[0];
+    std::string schema(wanted);
+    if (auto alias = config.aliases.find(schema); alias != config.aliases.end())
+        schema = alias->second;
+    if (std::find(config.schemas.begin(), config.schemas.end(), schema) == config.schemas.end())
+        throw failure::bad_schema(wanted, join(config.schemas, ", "));
+    return schema;
+}
+
+Call plan_call(const Request &request, const SchemaCache &cache, const Config &config) {
+    Call call;
+    std::string name = function_name(request);
+    bool reads = request.method == "GET" || request.method == "HEAD";
+    if (!reads && request.method != "POST")
+        throw failure::bad_method(request.method);
+    call.head = request.method == "HEAD";
+    call.schema = choose_schema(request, config);
+    call.echo_schema = config.schemas.size() > 1 || request.has_header(reads ? "accept-profile" : "content-profile");
+    call.preferences = parse_preferences(request);
+    if (call.preferences.strict() && !call.preferences.invalid.empty())
+        throw failure::bad_preferences(join(call.preferences.invalid, ", "));
+
+    Query query = parse_query(request.query(), reads);
+    Body body = reads ? body_from_arguments(query.arguments) : parse_body(request, query.columns);
+    std::set<std::string> names;
+    for (const auto &value : body.values)
+        names.insert(value.name);
+    call.function = &find_function(cache, call.schema, name, names, body.raw);
+
+    Media media = choose_media(request, *call.function, config);
+    call.format = media.format;
+    call.content_type = media.content_type;
+    call.object = media.singular;
+    call.singular = media.singular && call.function->returns_set;
+    call.range = parse_range(request, query.limit, query.offset, config.db_max_rows);
+    if (call.preferences.strict() && call.preferences.max_affected && !call.function->returns_set)
+        throw failure::not_a_set();
+    choose_ending(request, config, call);
+    write_sql(invocation(*call.function, body, call), query, media, call);
+    return call;
+}
+
+} // namespace ticketflow::http

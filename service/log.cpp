@@ -1,0 +1,132 @@
+#include "log.h"
+
+#include "answer.h"
+#include "request.h"
+
+#include <chrono>
+#include <ctime>
+#include <spdlog/async.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+namespace ticketflow::http {
+
+namespace {
+
+std::shared_ptr<spdlog::logger> logger;
+
+spdlog::level::level_enum level_of(std::string_view name) {
+    return name == "crit" ? spdlog::level::critical : name == "error" ? spdlog::level::err : name == "warn" ? spdlog::level::warn
+                              : name == "debug" ? spdlog::level::debug : spdlog::level::info;
+}
+
+spdlog::level::level_enum level_of(Level level) {
+    constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::debug, spdlog::level::info, spdlog::level::warn,
+                                                     spdlog::level::err, spdlog::level::critical};
+    return kLevels[int(level)];
+}
+
+void append_time(std::string &out) {
+    auto now = std::chrono::system_clock::now();
+    std::time_t seconds = std::chrono::system_clock::to_time_t(now);
+    int millis = int(std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000);
+    thread_local std::time_t last = 0;
+    thread_local char text[32];
+    if (seconds != last) {
+        std::tm parts;
+        gmtime_r(&seconds, &parts);
+        std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
+        last = seconds;
+    }
+    char fraction[8];
+    std::snprintf(fraction, sizeof fraction, ".%03dZ", millis);
+    out += text;
+    out += fraction;
+}
+
+void append_number(std::string &out, std::string_view name, double value) {
+    char text[64];
+    std::snprintf(text, sizeof text, ",\"%.*s\":%.3f", int(name.size()), name.data(), value);
+    out += text;
+}
+
+void append_text(std::string &out, std::string_view name, std::string_view value) {
+    if (value.empty())
+        return;
+    out += ",\"";
+    out += name;
+    out += "\":";
+    append_json_quoted(out, value);
+}
+
+std::string line(const char *level, std::string_view message) {
+    std::string out = "{\"time\":\"";
+    out.reserve(400);
+    append_time(out);
+    out += "\",\"level\":\"";
+    out += level;
+    out += "\",\"message\":";
+    append_json_quoted(out, message);
+    return out;
+}
+
+} // namespace
+
+void start_log(std::string_view level) {
+    spdlog::init_thread_pool(16384, 1);
+    auto sink = std::make_shared<spdlog::sinks::stdout_sink_mt>();
+    // Blocking on a full queue loses no line; the queue takes the cost of writing off the requests.
+    logger = std::make_shared<spdlog::async_logger>("ticketflow", sink, spdlog::thread_pool(), spdlog::async_overflow_policy::block);
+    logger->set_pattern("%v");
+    logger->set_level(level_of(level));
+    logger->flush_on(spdlog::level::warn);
+    spdlog::register_logger(logger);
+    spdlog::flush_every(std::chrono::seconds(1));
+}
+
+void set_log_level(std::string_view level) {
+    if (logger)
+        logger->set_level(level_of(level));
+}
+
+void stop_log() {
+    if (logger)
+        logger->flush();
+    logger.reset();
+    spdlog::shutdown();
+}
+
+void log_event(Level level, std::string_view message, std::initializer_list<std::pair<std::string_view, std::string>> fields) {
+    static constexpr const char *kNames[] = {"debug", "info", "warn", "error", "critical"};
+    if (!logger || !logger->should_log(level_of(level)))
+        return;
+    std::string out = line(kNames[int(level)], message);
+    for (const auto &[name, value] : fields)
+        out += ",\"" + std::string(name) + "\":" + value;
+    logger->log(level_of(level), "{}", out + "}");
+    logger->flush(); // events are few, and somebody may be waiting for "listening"
+}
+
+void log_request(const Request &request, const Answer &answer, double seconds, std::string_view outcome) {
+    auto level = answer.status >= 500 ? spdlog::level::err : answer.status >= 400 ? spdlog::level::warn : spdlog::level::info;
+    if (!logger || !logger->should_log(level))
+        return;
+    std::string out = line(answer.status >= 500 ? "error" : answer.status >= 400 ? "warn" : "info", "request");
+    append_text(out, "request_id", request.id);
+    append_text(out, "method", request.method);
+    append_text(out, "path", request.path());
+    append_text(out, "function", answer.function);
+    out += ",\"status\":" + std::to_string(answer.status);
+    append_text(out, "code", answer.code);
+    append_text(out, "role", answer.role);
+    append_text(out, "user", answer.user);
+    append_text(out, "peer", request.peer);
+    append_text(out, "outcome", outcome);
+    out += ",\"bytes\":" + std::to_string(answer.size());
+    append_number(out, "ms", seconds * 1e3);
+    append_number(out, "wait_ms", answer.seconds_wait * 1e3);
+    append_number(out, "database_ms", answer.seconds_database * 1e3);
+    logger->log(level, "{}", out + "}");
+}
+
+} // namespace ticketflow::http

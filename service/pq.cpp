@@ -1,0 +1,250 @@
+#include "pq.h"
+
+#include "text.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <stdexcept>
+
+namespace ticketflow::http {
+
+namespace {
+
+constexpr size_t kMostStatements = 256;
+
+asio::awaitable<PGconn *> connect_blocking(std::string conninfo) {
+    // The environment (PGHOST, ...) and a service file count as well, where conninfo is silent.
+    const char *names[] = {"dbname", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout",
+                           "client_encoding", "fallback_application_name", nullptr};
+    const char *values[] = {conninfo.c_str(), "30", "10", "3", "30000", "UTF8", "ticketflow", nullptr};
+    co_return PQconnectdbParams(names, values, 1);
+}
+
+bool stale(const PgError &error) {
+    return error.sqlstate == "26000" || error.sqlstate == "42P05" ||
+           (error.sqlstate == "0A000" && error.message == "cached plan must not change result type");
+}
+
+std::optional<std::string> field(const PGresult *result, int code) {
+    const char *value = PQresultErrorField(result, code);
+    return value ? std::optional<std::string>(value) : std::nullopt;
+}
+
+} // namespace
+
+PgError pg_error(const PGresult *result) {
+    PgError error;
+    error.sqlstate = field(result, PG_DIAG_SQLSTATE).value_or("XX000");
+    error.message = field(result, PG_DIAG_MESSAGE_PRIMARY).value_or(std::string(trim(PQresultErrorMessage(result))));
+    error.detail = field(result, PG_DIAG_MESSAGE_DETAIL);
+    error.hint = field(result, PG_DIAG_MESSAGE_HINT);
+    return error;
+}
+
+asio::awaitable<std::unique_ptr<Connection>> Connection::open(asio::any_io_executor executor, asio::thread_pool &helpers,
+                                                              std::string conninfo, bool prepared) {
+    PGconn *handle = co_await asio::co_spawn(helpers.get_executor(), connect_blocking(std::move(conninfo)), asio::use_awaitable);
+    if (PQstatus(handle) != CONNECTION_OK || PQsetnonblocking(handle, 1) != 0 || PQenterPipelineMode(handle) != 1) {
+        std::string message(trim(PQerrorMessage(handle)));
+        PQfinish(handle);
+        throw std::runtime_error(message);
+    }
+    // A notice is for nobody here; libpq would print it to stderr.
+    PQsetNoticeReceiver(handle, [](void *, const PGresult *) {}, nullptr);
+    co_return std::unique_ptr<Connection>(new Connection(executor, helpers, handle, prepared));
+}
+
+Connection::Connection(asio::any_io_executor executor, asio::thread_pool &helpers, PGconn *handle, bool prepared)
+    : born(std::chrono::steady_clock::now()), idle_since(born), executor_(executor), helpers_(helpers), handle_(handle),
+      cancel_(PQgetCancel(handle)), descriptor_(executor, PQsocket(handle)), prepared_(prepared),
+      cancelling_(std::make_shared<std::atomic<int>>(0)) {}
+
+Connection::~Connection() {
+    descriptor_.release(); // libpq owns the socket and closes it
+    PQfreeCancel(cancel_);
+    PQfinish(handle_);
+}
+
+bool Connection::usable() const {
+    return !running_ && PQstatus(handle_) == CONNECTION_OK && PQtransactionStatus(handle_) == PQTRANS_IDLE;
+}
+
+void Connection::forget_statements() {
+    for (auto &[sql, statement] : statements_)
+        drop_.push_back(statement.name);
+    statements_.clear();
+    used_.clear();
+}
+
+void Connection::remember(const std::string &sql, const std::string &name) {
+    used_.push_back(sql);
+    statements_[sql] = {name, std::prev(used_.end())};
+    if (statements_.size() > kMostStatements)
+        forget(std::string(used_.front()));
+}
+
+void Connection::forget(const std::string &sql) {
+    auto found = statements_.find(sql);
+    if (found == statements_.end())
+        return;
+    drop_.push_back(found->second.name);
+    used_.erase(found->second.use);
+    statements_.erase(found);
+}
+
+bool Connection::send_step(const Step &step, size_t index, std::vector<Expected> &expected) {
+    std::vector<const char *> values(step.parameters.size());
+    std::vector<int> lengths(step.parameters.size()), formats(step.parameters.size());
+    for (size_t i = 0; i < step.parameters.size(); ++i) {
+        const auto &parameter = step.parameters[i];
+        values[i] = parameter.text ? parameter.text->c_str() : nullptr;
+        lengths[i] = parameter.text ? int(parameter.text->size()) : 0;
+        formats[i] = parameter.binary;
+    }
+    int count = int(values.size());
+    // Results come in binary: for text it is the same bytes, and bytea arrives as it is.
+    if (!prepared_ || !step.prepare) {
+        expected.push_back({Expected::Kind::execute, index, {}});
+        return PQsendQueryParams(handle_, step.sql.c_str(), count, nullptr, values.data(), lengths.data(), formats.data(), 1) == 1;
+    }
+    auto known = statements_.find(step.sql);
+    std::string name = known == statements_.end() ? "tf" + std::to_string(++next_name_) : known->second.name;
+    if (known == statements_.end()) {
+        expected.push_back({Expected::Kind::prepare, index, name});
+        if (PQsendPrepare(handle_, name.c_str(), step.sql.c_str(), 0, nullptr) != 1)
+            return false;
+    } else {
+        used_.splice(used_.end(), used_, known->second.use);
+    }
+    expected.push_back({Expected::Kind::execute, index, name});
+    return PQsendQueryPrepared(handle_, name.c_str(), count, values.data(), lengths.data(), formats.data(), 1) == 1;
+}
+
+void Connection::send(const std::vector<Step> &steps, std::vector<Expected> &expected) {
+    bool sent = true;
+    for (const auto &name : drop_) {
+        expected.push_back({Expected::Kind::deallocate, 0, name});
+        sent = sent && PQsendQueryParams(handle_, ("DEALLOCATE " + name).c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0) == 1;
+    }
+    drop_.clear();
+    for (size_t i = 0; i < steps.size(); ++i)
+        sent = sent && send_step(steps[i], i, expected);
+    unread_ = sent && PQpipelineSync(handle_) == 1;
+}
+
+asio::awaitable<bool> Connection::flush() {
+    using namespace asio::experimental::awaitable_operators;
+    for (;;) {
+        int left = PQflush(handle_);
+        if (left <= 0)
+            co_return left == 0;
+        // The server may be waiting for us to read before it reads on, so both directions count.
+        auto both = descriptor_.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable) ||
+                    descriptor_.async_wait(asio::posix::stream_descriptor::wait_write, asio::use_awaitable);
+        auto ready = co_await std::move(both);
+        if (ready.index() == 0 && PQconsumeInput(handle_) != 1)
+            co_return false;
+    }
+}
+
+void Connection::take(PGresult *result, const Expected *expected, const std::vector<Step> &steps, Outcome &outcome,
+                      const RowSink &sink) {
+    Result owned(result);
+    ExecStatusType status = PQresultStatus(result);
+    if (status == PGRES_PIPELINE_SYNC) {
+        unread_ = false;
+    } else if (status == PGRES_FATAL_ERROR) {
+        PgError error = pg_error(result);
+        if (expected && expected->kind == Expected::Kind::deallocate)
+            return;
+        if (expected && stale(error)) {
+            outcome.stale_statement = true;
+            auto known = statements_.find(steps[expected->step].sql);
+            if (known != statements_.end()) {
+                used_.erase(known->second.use);
+                statements_.erase(known);
+            }
+        }
+        if (!outcome.error) {
+            outcome.failed_step = expected ? expected->step : outcome.results.size();
+            outcome.error = std::move(error);
+        }
+    } else if (status == PGRES_SINGLE_TUPLE) {
+        if (!sink_done_ && !sink(result)) {
+            sink_done_ = true;
+            cancel();
+        }
+    } else if (expected && expected->kind == Expected::Kind::prepare) {
+        if (status == PGRES_COMMAND_OK)
+            remember(steps[expected->step].sql, expected->name);
+    } else if (expected && expected->kind == Expected::Kind::execute && (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)) {
+        outcome.results[expected->step] = std::move(owned);
+    }
+}
+
+asio::awaitable<Outcome> Connection::run(std::vector<Step> steps, RowSink sink) {
+    Outcome outcome;
+    outcome.results.resize(steps.size());
+    std::vector<Expected> expected;
+    expected.reserve(steps.size() + 2);
+    running_ = true;
+    sink_done_ = false;
+    send(steps, expected);
+    bool sound = unread_ && co_await flush();
+    size_t at = 0;
+    bool fresh = true; // nothing of the expected result was read yet
+    while (sound && unread_) {
+        bool streams = at < expected.size() && expected[at].kind == Expected::Kind::execute && steps[expected[at].step].stream;
+        if (fresh && streams && sink)
+            PQsetSingleRowMode(handle_);
+        fresh = false;
+        if (PQisBusy(handle_)) {
+            boost::system::error_code ec;
+            co_await descriptor_.async_wait(asio::posix::stream_descriptor::wait_read, asio::redirect_error(asio::use_awaitable, ec));
+            sound = !ec && PQconsumeInput(handle_) == 1;
+            continue;
+        }
+        PGresult *result = PQgetResult(handle_);
+        if (result) {
+            take(result, at < expected.size() ? &expected[at] : nullptr, steps, outcome, sink);
+        } else if (at < expected.size()) {
+            ++at;
+            fresh = true;
+        }
+        sound = PQstatus(handle_) == CONNECTION_OK;
+    }
+    running_ = false;
+    if (!sound)
+        outcome.broken = std::string(trim(PQerrorMessage(handle_)));
+    if (!sound && outcome.broken.empty())
+        outcome.broken = "the connection was lost";
+    co_return outcome;
+}
+
+void Connection::cancel() {
+    if (!running_ || !cancel_)
+        return;
+    cancelling_->fetch_add(1);
+    PGcancel *handle = cancel_;
+    auto pending = cancelling_;
+    asio::post(helpers_, [handle, pending] {
+        char message[256];
+        PQcancel(handle, message, sizeof message);
+        pending->fetch_sub(1);
+    });
+}
+
+asio::awaitable<void> Connection::settle_cancel() {
+    while (cancelling_->load() > 0) {
+        asio::steady_timer timer(executor_, std::chrono::milliseconds(2));
+        boost::system::error_code ec;
+        co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+    }
+}
+
+} // namespace ticketflow::http

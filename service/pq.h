@@ -1,0 +1,103 @@
+// libpq as awaitables: a connection that is always in pipeline mode, and runs a batch of statements in one round trip.
+#pragma once
+
+#include "call.h"
+#include "errors.h"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <chrono>
+#include <functional>
+#include <libpq-fe.h>
+#include <list>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace ticketflow::http {
+
+namespace asio = boost::asio;
+
+struct ResultDeleter {
+    void operator()(PGresult *result) const { PQclear(result); }
+};
+using Result = std::unique_ptr<PGresult, ResultDeleter>;
+
+PgError pg_error(const PGresult *result);
+
+struct Step {
+    std::string sql;
+    std::vector<Parameter> parameters;
+    bool prepare = true; // worth keeping prepared
+    bool stream = false; // rows go to the sink, one by one, instead of into the result
+};
+
+// Takes the rows of a streaming step. Returns false to say that it wants no more; the rest is then dropped.
+using RowSink = std::function<bool(PGresult *row)>;
+
+struct Outcome {
+    std::vector<Result> results; // one a step; empty where the step did not run
+    std::optional<PgError> error;
+    size_t failed_step = 0;   // results.size() where the commit failed
+    bool stale_statement = false; // a prepared statement was gone or outdated, and the step did not run
+    std::string broken;       // why the connection is of no use any more
+};
+
+class Connection {
+  public:
+    // Connects on the helper threads, because libpq resolves names and may wait there. Throws std::runtime_error.
+    static asio::awaitable<std::unique_ptr<Connection>> open(asio::any_io_executor executor, asio::thread_pool &helpers,
+                                                            std::string conninfo, bool prepared);
+    ~Connection();
+    Connection(const Connection &) = delete;
+
+    // Sends all steps and one Sync, then reads to its end. Never throws; see Outcome.
+    asio::awaitable<Outcome> run(std::vector<Step> steps, RowSink sink = {});
+
+    // Asks the server to stop what runs. The request goes out on a helper thread; the connection is not given to
+    // another caller before that is done, lest it stop a later call.
+    void cancel();
+    asio::awaitable<void> settle_cancel();
+
+    bool usable() const;
+    void forget_statements(); // after a schema reload
+    unsigned long generation = 0;
+    int backend() const { return PQbackendPID(handle_); }
+    std::chrono::steady_clock::time_point born, idle_since;
+
+  private:
+    Connection(asio::any_io_executor executor, asio::thread_pool &helpers, PGconn *handle, bool prepared);
+
+    struct Expected {
+        enum class Kind { deallocate, prepare, execute } kind;
+        size_t step;
+        std::string name;
+    };
+    struct Prepared {
+        std::string name;
+        std::list<std::string>::iterator use;
+    };
+    void send(const std::vector<Step> &steps, std::vector<Expected> &expected);
+    bool send_step(const Step &step, size_t index, std::vector<Expected> &expected);
+    asio::awaitable<bool> flush();
+    void take(PGresult *result, const Expected *expected, const std::vector<Step> &steps, Outcome &outcome, const RowSink &sink);
+    void remember(const std::string &sql, const std::string &name);
+    void forget(const std::string &sql);
+
+    asio::any_io_executor executor_;
+    asio::thread_pool &helpers_;
+    PGconn *handle_;
+    PGcancel *cancel_;
+    asio::posix::stream_descriptor descriptor_;
+    bool prepared_, running_ = false, unread_ = false, sink_done_ = false;
+    std::shared_ptr<std::atomic<int>> cancelling_;
+    unsigned long next_name_ = 0;
+    std::unordered_map<std::string, Prepared> statements_;
+    std::list<std::string> used_; // least recently first
+    std::vector<std::string> drop_; // names to deallocate with the next batch
+};
+
+} // namespace ticketflow::http

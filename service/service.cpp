@@ -1,0 +1,151 @@
+#include "service.h"
+
+#include "openapi.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace ticketflow::http {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+long long unix_time() {
+    return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+std::string server_timing(const Answer &answer, double total) {
+    char text[256];
+    double rest = total - answer.seconds_auth - answer.seconds_plan - answer.seconds_wait - answer.seconds_database;
+    std::snprintf(text, sizeof text, "jwt;dur=%.3f, plan;dur=%.3f, pool;dur=%.3f, transaction;dur=%.3f, response;dur=%.3f",
+                  answer.seconds_auth * 1e3, answer.seconds_plan * 1e3, answer.seconds_wait * 1e3,
+                  answer.seconds_database * 1e3, std::max(0.0, rest) * 1e3);
+    return text;
+}
+
+} // namespace
+
+Service::Service(Settings settings, Pool &pool, Metrics &metrics, RateLimit &limit)
+    : pool_(pool), metrics_(metrics), limit_(limit) {
+    configure(std::move(settings));
+}
+
+void Service::configure(Settings settings) {
+    settings_ = std::move(settings);
+    authenticator_ = std::make_unique<Authenticator>(settings_.config, settings_.keys);
+}
+
+void Service::finish(const Request &request, Answer &answer) const {
+    const Config &config = *settings_.config;
+    add_cors(request, config, answer);
+    if (!config.trace_header.empty() && !request.id.empty())
+        answer.set(config.trace_header, request.id);
+    if (request.method == "HEAD")
+        answer.bodiless = true;
+}
+
+Answer Service::refuse(const Request &request, const Error &error) const {
+    Answer answer = answer_from(error);
+    finish(request, answer);
+    return answer;
+}
+
+asio::awaitable<Answer> Service::handle(const Request &request, Running &running) {
+    auto started = Clock::now();
+    Answer answer;
+    // What this request started with stays alive while it runs, whatever is reloaded meanwhile.
+    Settings settings = settings_;
+    try {
+        answer = co_await route(request, running);
+    } catch (const Error &error) {
+        answer = answer_from(error);
+    } catch (const std::exception &error) {
+        answer = answer_from({500, "TF500", "internal error", error.what(), {}, {}, {}});
+    }
+    if (settings.config->server_timing)
+        answer.headers.emplace_back("Server-Timing", server_timing(answer, seconds_since(started)));
+    finish(request, answer);
+    co_return answer;
+}
+
+asio::awaitable<Answer> Service::route(const Request &request, Running &running) {
+    const Config &config = *settings_.config;
+    double now = std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
+    if (!limit_.admit(request.peer, now, double(config.rate_limit), double(config.rate_burst))) {
+        ++metrics_.rate_limited;
+        Error error = failure::limit(429, "Too many requests from this address.", "Retry after a second.");
+        error.headers.emplace_back("Retry-After", "1");
+        throw error;
+    }
+    if (request.method == "OPTIONS")
+        co_return options(request);
+    auto path = request.path();
+    if (path == "/" || path.empty()) {
+        if (request.method != "GET" && request.method != "HEAD")
+            throw failure::unsupported_method(request.method);
+        co_return co_await describe(request, running);
+    }
+    if (path.starts_with("/rpc/"))
+        co_return co_await call(request, running);
+    auto name = path.substr(1);
+    if (name.find('/') != std::string_view::npos)
+        throw failure::bad_path();
+    throw Error{404, "PGRST205", "Could not find the table '" + choose_schema(request, config) + "." + percent_decode(name, false) +
+                         "' in the schema cache", {}, "Only functions are exposed, as /rpc/<function>.", {}, {}};
+}
+
+asio::awaitable<Answer> Service::call(const Request &request, Running &running) {
+    auto cache = cache_;
+    Settings settings = settings_;
+    auto started = Clock::now();
+    Identity identity = authenticator_->identify(request, unix_time());
+    double auth = seconds_since(started);
+    if (!cache)
+        throw failure::no_schema_cache();
+    Call call = plan_call(request, *cache, *settings.config);
+    double plan = seconds_since(started) - auth;
+    Answer answer;
+    Environment environment{*settings.config, *cache, hints_};
+    std::string name = call.function->name;
+    try {
+        answer = co_await execute(environment, pool_, request, identity, call, running);
+    } catch (const Error &error) {
+        answer = answer_from(error);
+    }
+    const auto &logins = settings.config->login_functions;
+    if (answer.code.empty() && std::find(logins.begin(), logins.end(), name) != logins.end())
+        answer_login(*settings.keys, *settings.config, unix_time(), answer);
+    answer.function = std::move(name);
+    answer.role = std::move(identity.role);
+    answer.user = std::move(identity.user);
+    answer.seconds_auth = auth;
+    answer.seconds_plan = plan;
+    co_return answer;
+}
+
+Answer Service::options(const Request &request) const {
+    Answer answer;
+    if (is_preflight(request)) {
+        answer.text = "";
+        return answer;
+    }
+    answer.headers.emplace_back("Access-Control-Allow-Origin", "*");
+    auto path = request.path();
+    if (path.starts_with("/rpc/") && cache_) {
+        std::string name = percent_decode(path.substr(5), false);
+        const auto *functions = cache_->find(choose_schema(request, *settings_.config), name);
+        if (!functions)
+            return answer_from(Error{404, "PGRST202", "Could not find the function " + settings_.config->schemas[0] + "." + name +
+                                                          " in the schema cache", {}, {}, {}, {}});
+        bool reads = std::any_of(functions->begin(), functions->end(), [](const auto &f) { return f.volatility != 'v'; });
+        answer.headers.emplace_back("Allow", reads ? "OPTIONS,GET,HEAD,POST" : "OPTIONS,POST");
+    } else {
+        answer.headers.emplace_back("Allow", "OPTIONS,GET,HEAD");
+    }
+    return answer;
+}
+
+} // namespace ticketflow::http

@@ -1,0 +1,104 @@
+#include "worker.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <poll.h>
+
+namespace ticketflow::http {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr auto kTick = std::chrono::milliseconds(100);
+constexpr int kTicksPerSecond = 10;
+
+// Whether the other side has closed, or closed its writing half. Data that waits to be read does not hide it.
+bool peer_closed(int file) {
+    pollfd entry{file, POLLRDHUP, 0};
+    return ::poll(&entry, 1, 0) == 1 && (entry.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+} // namespace
+
+void Watched::expect(Phase next, long long seconds) {
+    phase = next;
+    deadline = Clock::now() + std::chrono::seconds(seconds);
+}
+
+Worker::Worker(Settings settings, Metrics &metrics, RateLimit &limit, asio::thread_pool &helpers, size_t connections)
+    : pool(context, helpers, settings.config, connections), service(settings, pool, metrics, limit), metrics_(metrics),
+      work_(context.get_executor()) {}
+
+void Worker::start() {
+    asio::co_spawn(context, tick(), asio::detached);
+    thread_ = std::thread([this] { context.run(); });
+}
+
+void Worker::stop() {
+    work_.reset();
+    context.stop();
+}
+
+void Worker::join() {
+    if (thread_.joinable())
+        thread_.join();
+}
+
+void Worker::look_at_clients() {
+    auto now = Clock::now();
+    for (auto *watched : watched_) {
+        if (watched->phase == Watched::Phase::handling) {
+            if (!watched->running.abandoned && peer_closed(watched->file)) {
+                watched->running.abandoned = true;
+                ++metrics_.cancelled;
+                if (watched->running.connection)
+                    watched->running.connection->cancel();
+            }
+        } else if (!watched->timed_out && now > watched->deadline) {
+            watched->timed_out = true;
+            watched->interrupt();
+        }
+    }
+}
+
+asio::awaitable<void> Worker::tick() {
+    asio::steady_timer timer(context);
+    for (int count = 0;; ++count) {
+        timer.expires_after(kTick);
+        boost::system::error_code ec;
+        co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+        if (ec)
+            co_return;
+        heartbeat = std::chrono::duration_cast<std::chrono::seconds>(Clock::now().time_since_epoch()).count();
+        look_at_clients();
+        if (count % kTicksPerSecond == 0) {
+            pool.tick();
+            if (on_second)
+                on_second();
+        }
+    }
+}
+
+void Worker::drain() {
+    draining = true;
+    for (auto *watched : watched_) {
+        watched->drain = true;
+        if (watched->phase == Watched::Phase::idle)
+            watched->interrupt();
+    }
+}
+
+void Worker::abandon() {
+    for (auto *watched : watched_) {
+        watched->running.abandoned = true;
+        if (watched->running.connection)
+            watched->running.connection->cancel();
+        watched->drain = true;
+        if (watched->phase != Watched::Phase::handling)
+            watched->interrupt();
+    }
+}
+
+} // namespace ticketflow::http
