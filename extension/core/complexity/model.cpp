@@ -1,0 +1,294 @@
+#include "core/complexity/model.h"
+
+#include "core/failure.h"
+
+#include <bit>
+#include <cmath>
+
+namespace ticketflow::core::complexity {
+
+namespace {
+
+constexpr std::string_view kMagic = "TFCX\x01";
+
+class Writer {
+  public:
+    void bytes(std::string_view value) {
+        number(value.size());
+        out.append(value);
+    }
+    void number(std::uint64_t value) { // 7 bits a byte, least first
+        for (; value >= 0x80; value >>= 7)
+            out += static_cast<char>(value | 0x80);
+        out += static_cast<char>(value);
+    }
+    void real(double value) {
+        auto bits = std::bit_cast<std::uint64_t>(value);
+        for (int i = 0; i < 8; ++i, bits >>= 8)
+            out += static_cast<char>(bits);
+    }
+    void scaled(const Scaled &value) {
+        real(value.mean);
+        real(value.deviation);
+        real(value.weight);
+    }
+    std::string out;
+};
+
+[[noreturn]] void corrupted(const char *what) {
+    throw Failure(Condition::data_corrupted, "complexity model is damaged", what,
+                  "Import the model again from where it was exported.");
+}
+
+class Reader {
+  public:
+    explicit Reader(std::string_view bytes) : rest_(bytes) {}
+    std::string_view take(std::size_t size) {
+        if (rest_.size() < size)
+            corrupted("It ends too early.");
+        const auto result = rest_.substr(0, size);
+        rest_.remove_prefix(size);
+        return result;
+    }
+    std::string bytes() { return std::string(take(number())); }
+    std::uint64_t number() {
+        std::uint64_t value = 0;
+        for (int shift = 0; shift < 64; shift += 7) {
+            const auto byte = static_cast<unsigned char>(take(1)[0]);
+            value |= static_cast<std::uint64_t>(byte & 0x7F) << shift;
+            if (byte < 0x80)
+                return value;
+        }
+        corrupted("A number is too long.");
+    }
+    std::size_t size(std::size_t most) {
+        const auto value = number();
+        if (value > most)
+            corrupted("A list is too long.");
+        return value;
+    }
+    double real() {
+        const auto raw = take(8);
+        std::uint64_t bits = 0;
+        for (int i = 7; i >= 0; --i)
+            bits = bits << 8 | static_cast<unsigned char>(raw[static_cast<std::size_t>(i)]);
+        const auto value = std::bit_cast<double>(bits);
+        if (!std::isfinite(value) || std::fabs(value) > 1e12)
+            corrupted("A weight is not a finite number.");
+        return value;
+    }
+    Scaled scaled() {
+        Scaled value{real(), real(), real()};
+        if (!(value.deviation > 0))
+            corrupted("A deviation is not positive.");
+        return value;
+    }
+    bool done() const { return rest_.empty(); }
+
+  private:
+    std::string_view rest_;
+};
+
+// Most weights are zero or small: a run of zeros is 0 and its length, any other weight its zigzag number.
+void write_weights(Writer &w, const std::vector<std::int16_t> &weights) {
+    for (std::size_t i = 0; i < weights.size();) {
+        if (weights[i] == 0) {
+            const std::size_t from = i;
+            while (i < weights.size() && weights[i] == 0)
+                ++i;
+            w.number(0);
+            w.number(i - from);
+        } else {
+            const int value = weights[i++];
+            w.number(value > 0 ? static_cast<unsigned>(value) * 2u : static_cast<unsigned>(-value) * 2u - 1u);
+        }
+    }
+}
+
+void read_weights(Reader &r, std::vector<std::int16_t> &weights, std::size_t size) {
+    weights.assign(size, 0);
+    for (std::size_t i = 0; i < size;) {
+        const auto code = r.number();
+        if (code == 0) {
+            const auto run = r.number();
+            if (run == 0 || run > size - i)
+                corrupted("A run of weights is too long.");
+            i += run;
+        } else if (code > 65534) {
+            corrupted("A weight is too large.");
+        } else {
+            const int half = static_cast<int>((code + 1) / 2);
+            weights[i++] = static_cast<std::int16_t>(code % 2 ? -half : half);
+        }
+    }
+}
+
+void write_field(Writer &w, const Field &field) {
+    w.bytes(field.name);
+    w.number((field.number ? 1u : 0u) | (field.assumed ? 2u : 0u));
+    w.scaled(field.scale);
+    w.number(field.levels.size());
+    for (const auto &[level, weight] : field.levels) {
+        w.bytes(level);
+        w.real(weight);
+    }
+}
+
+Field read_field(Reader &r) {
+    Field field;
+    field.name = r.bytes();
+    const auto flags = r.size(3);
+    field.number = flags & 1;
+    field.assumed = flags & 2;
+    field.scale = r.scaled();
+    for (auto n = r.size(1000000); n > 0; --n) {
+        std::string level = r.bytes();
+        field.levels[std::move(level)] = r.real();
+    }
+    return field;
+}
+
+std::uint64_t checksum(std::string_view bytes) { return hash_finish(hash_bytes(bytes)); }
+
+} // namespace
+
+std::string Model::encode() const {
+    Writer w;
+    w.number(static_cast<std::uint64_t>(bits));
+    w.real(unit_weight);
+    write_weights(w, weights);
+    for (const double gain : gains)
+        w.real(gain);
+    for (const double sum : usual)
+        w.real(sum);
+    for (const Scaled &scale : structure)
+        w.scaled(scale);
+    w.number(fields.size());
+    for (const Field &field : fields)
+        write_field(w, field);
+    w.bytes(group_field);
+    w.number(groups.size());
+    for (const Group &group : groups) {
+        w.bytes(group.name);
+        w.real(group.shift);
+        for (const double weight : group.structure)
+            w.real(weight);
+    }
+    w.real(start);
+    w.number(thresholds.size());
+    for (const double threshold : thresholds)
+        w.real(threshold);
+    w.bytes(effort_unit);
+    w.real(effort_median);
+    w.real(effort_slope);
+    for (const double share : effort_share)
+        w.real(share);
+    w.bytes(provenance);
+
+    Writer out;
+    out.out = kMagic;
+    auto sum = checksum(w.out);
+    for (int i = 0; i < 8; ++i, sum >>= 8)
+        out.out += static_cast<char>(sum);
+    return out.out + w.out;
+}
+
+Model Model::decode(std::string_view bytes) {
+    if (bytes.substr(0, 4) != kMagic.substr(0, 4))
+        throw Failure(Condition::data_corrupted, "not a complexity model", "It does not begin with TFCX.",
+                      "Pass what train_complexity() or export_complexity_model() made.");
+    if (bytes.substr(0, kMagic.size()) != kMagic)
+        throw Failure(Condition::feature_not_supported, "complexity model has an unknown format version", {},
+                      "Install the version of TicketFlow that made it, or train again.");
+    Reader r(bytes.substr(kMagic.size()));
+    std::uint64_t sum = 0;
+    const auto stored = r.take(8);
+    for (int i = 7; i >= 0; --i)
+        sum = sum << 8 | static_cast<unsigned char>(stored[static_cast<std::size_t>(i)]);
+    if (sum != checksum(bytes.substr(kMagic.size() + 8)))
+        corrupted("Its checksum is wrong.");
+
+    Model m;
+    m.bits = static_cast<int>(r.size(22));
+    m.unit_weight = r.real();
+    read_weights(r, m.weights, std::size_t{1} << m.bits);
+    for (double &gain : m.gains)
+        gain = r.real();
+    for (double &block : m.usual)
+        block = r.real();
+    for (Scaled &scale : m.structure)
+        scale = r.scaled();
+    for (auto n = r.size(10000); n > 0; --n)
+        m.fields.push_back(read_field(r));
+    m.group_field = r.bytes();
+    for (auto n = r.size(100000); n > 0; --n) {
+        Group group;
+        group.name = r.bytes();
+        group.shift = r.real();
+        for (double &weight : group.structure)
+            weight = r.real();
+        m.groups.push_back(std::move(group));
+    }
+    m.start = r.real();
+    m.thresholds.resize(r.size(100));
+    for (double &threshold : m.thresholds)
+        threshold = r.real();
+    m.effort_unit = r.bytes();
+    m.effort_median = r.real();
+    m.effort_slope = r.real();
+    for (double &share : m.effort_share)
+        share = r.real();
+    m.provenance = r.bytes();
+    if (!r.done() || m.thresholds.size() != 100)
+        corrupted("Its parts do not fit together.");
+    for (std::size_t i = 1; i < m.thresholds.size(); ++i)
+        if (!(m.thresholds[i - 1] <= m.thresholds[i]))
+            corrupted("Its thresholds do not rise.");
+    return m;
+}
+
+namespace {
+constexpr std::string_view kDigits64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+}
+
+std::string encode_base64(std::string_view bytes) {
+    std::string out;
+    for (std::size_t i = 0; i < bytes.size(); i += 3) {
+        std::uint32_t group = 0;
+        for (std::size_t k = 0; k < 3; ++k)
+            group = group << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
+        for (std::size_t k = 0; k < 4; ++k)
+            out += i + k > bytes.size() ? '=' : kDigits64[group >> (18 - 6 * k) & 63];
+    }
+    return out;
+}
+
+std::string decode_base64(std::string_view text) {
+    std::string out;
+    std::uint32_t group = 0;
+    int have = 0;
+    for (const char c : text) {
+        if (c == '=' || c == '\n' || c == '\r' || c == ' ')
+            continue;
+        const auto digit = kDigits64.find(c);
+        if (digit == std::string_view::npos)
+            throw Failure(Condition::invalid_text_representation, "invalid base64 in complexity model");
+        group = group << 6 | static_cast<std::uint32_t>(digit);
+        if (++have == 4) {
+            out += static_cast<char>(group >> 16);
+            out += static_cast<char>(group >> 8);
+            out += static_cast<char>(group);
+            group = 0;
+            have = 0;
+        }
+    }
+    if (have == 3) {
+        out += static_cast<char>(group >> 10);
+        out += static_cast<char>(group >> 2);
+    } else if (have == 2) {
+        out += static_cast<char>(group >> 4);
+    }
+    return out;
+}
+
+} // namespace ticketflow::core::complexity
