@@ -28,6 +28,7 @@ enum class Condition {
     sequence_limit_exceeded,       // 2200H
     wrong_object_type,             // 42809
     undefined_column,              // 42703
+    serialization_failure,         // 40001
 };
 
 class Failure : public std::exception {

@@ -40,6 +40,7 @@ constexpr Mapping kSqlstates[] = {
     {Condition::sequence_limit_exceeded, ERRCODE_SEQUENCE_GENERATOR_LIMIT_EXCEEDED},
     {Condition::wrong_object_type, ERRCODE_WRONG_OBJECT_TYPE},
     {Condition::undefined_column, ERRCODE_UNDEFINED_COLUMN},
+    {Condition::serialization_failure, ERRCODE_T_R_SERIALIZATION_FAILURE},
 };
 
 int sqlstate_of(Condition condition) noexcept {

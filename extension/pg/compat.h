@@ -14,3 +14,44 @@ extern "C" {
 #include <varatt.h>
 }
 #endif
+
+extern "C" {
+#include <access/relscan.h>
+#include <catalog/pg_class.h>
+#include <miscadmin.h>
+#include <utils/acl.h>
+#include <commands/vacuum.h>
+#include <pgstat.h>
+#include <utils/rel.h>
+}
+
+namespace ticketflow::pg {
+
+// Sleeps when VACUUM's cost limit is reached; looks for interrupts.
+inline void vacuum_delay() {
+#if PG_VERSION_NUM >= 180000
+    vacuum_delay_point(false);
+#else
+    vacuum_delay_point();
+#endif
+}
+
+// For pg_stat_all_indexes and EXPLAIN ANALYZE.
+inline void count_index_scan(IndexScanDesc scan) {
+    pgstat_count_index_scan(scan->indexRelation);
+#if PG_VERSION_NUM >= 180000
+    if (scan->instrument)
+        scan->instrument->nsearches++;
+#endif
+}
+
+// Whether the current user owns a relation.
+inline bool owns_relation(Oid relation) {
+#if PG_VERSION_NUM >= 160000
+    return object_ownercheck(RelationRelationId, relation, GetUserId());
+#else
+    return pg_class_ownercheck(relation, GetUserId());
+#endif
+}
+
+} // namespace ticketflow::pg

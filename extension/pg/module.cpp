@@ -2,6 +2,7 @@
 #include "pg/access.h"
 #include "pg/bridge.h"
 #include "pg/numbering_home.h"
+#include "pg/search/am_options.h"
 
 extern "C" {
 PG_MODULE_MAGIC;
@@ -12,6 +13,7 @@ void _PG_init(void) {
     ticketflow::pg::entry([] {
         ticketflow::pg::access::init();
         ticketflow::pg::numbering::init();
+        ticketflow::pg::search::init();
     });
 }
 }

@@ -1,0 +1,29 @@
+// Opens an index that a function was given, and checks what the caller may do with it.
+#pragma once
+
+#include "pg/bridge.h"
+
+extern "C" {
+#include <utils/rel.h>
+}
+
+namespace ticketflow::pg::search {
+
+enum class Access {
+    read,    // SELECT on the table or on the indexed columns: statistics tell about rows
+    maintain // ownership
+};
+
+// PostgreSQL closes it after an error; close() does it before.
+class OpenIndex {
+  public:
+    OpenIndex(Oid index, LOCKMODE lock, Access access);
+    Relation relation() const noexcept { return relation_; }
+    void close();
+
+  private:
+    Relation relation_;
+    const LOCKMODE lock_;
+};
+
+} // namespace ticketflow::pg::search

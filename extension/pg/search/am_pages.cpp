@@ -1,0 +1,250 @@
+#include "pg/search/am_pages.h"
+
+#include <string>
+
+extern "C" {
+#include <access/xlog.h>
+#include <storage/indexfsm.h>
+#include <storage/lmgr.h>
+}
+
+namespace ticketflow::pg::search {
+
+using core::Condition;
+using core::Failure;
+
+void throw_recycled() {
+    throw Failure(Condition::serialization_failure, "the search index changed while the query was reading it",
+                  "On a standby, pages of merged segments can be reused while an old query still needs them.",
+                  "Run the query again; hot_standby_feedback = on avoids this.");
+}
+
+void throw_damaged(Relation index, BlockNumber block, const char *what) {
+    throw Failure(Condition::index_corrupted,
+                  std::string("index \"") + RelationGetRelationName(index) + "\" is corrupted: " + what,
+                  "Block " + std::to_string(block) + ".", "REINDEX rebuilds it; bm25_check reports every fault.");
+}
+
+namespace {
+
+enum class Found { good, recycled, damaged };
+
+// The page is locked.
+Found inspect(Page page, uint64 owner, PageKind kind) {
+    if (PageIsNew(page) || PageGetSpecialSize(page) != sizeof(PageTail))
+        return Found::damaged;
+    const PageHeader header = reinterpret_cast<PageHeader>(page);
+    const PageTail &tail = *tail_of(page);
+    if (tail.version != kPageVersion || header->pd_lower < SizeOfPageHeaderData || header->pd_lower > header->pd_special)
+        return Found::damaged;
+    return tail.owner == owner && tail.kind == kind ? Found::good : Found::recycled;
+}
+
+void check(Relation index, BlockNumber block, Found found) {
+    if (found == Found::damaged)
+        throw_damaged(index, block, "a page is not what it should be");
+    // On a primary, pages are reused only when no snapshot can need them: then another owner means damage.
+    if (found == Found::recycled && !RecoveryInProgress())
+        throw_damaged(index, block, "a page belongs to another part of the index");
+    if (found == Found::recycled)
+        throw_recycled();
+}
+
+} // namespace
+
+Meta read_meta(Relation index) {
+    Meta meta;
+    const bool good = call([index, &meta] {
+        const Buffer buffer = ReadBuffer(index, kMetaBlock);
+        LockBuffer(buffer, BUFFER_LOCK_SHARE);
+        Page page = BufferGetPage(buffer);
+        const bool valid = inspect(page, 0, PageKind::meta) == Found::good;
+        if (valid)
+            memcpy(&meta, content_of(page), sizeof meta);
+        UnlockReleaseBuffer(buffer);
+        return valid;
+    });
+    if (!good || meta.magic != kMetaMagic || meta.segments > kMaxSegments || meta.retired > kMaxRetired)
+        throw_damaged(index, kMetaBlock, "its first page is not one of a ticketflow index");
+    if (meta.version != kPageVersion)
+        throw Failure(Condition::object_not_in_state,
+                      std::string("index \"") + RelationGetRelationName(index) + "\" has an unknown format", {},
+                      "It was written by another version of ticketflow; REINDEX rebuilds it.");
+    return meta;
+}
+
+Buffer allocate_page(Relation index) {
+    for (;;) {
+        const BlockNumber block = GetFreeIndexPage(index);
+        if (block == InvalidBlockNumber)
+            break;
+        // The list is a hint: the stamp on the page decides, under its lock.
+        const Buffer buffer = ReadBuffer(index, block);
+        if (ConditionalLockBuffer(buffer)) {
+            Page page = BufferGetPage(buffer);
+            if (PageIsNew(page) || (PageGetSpecialSize(page) == sizeof(PageTail) && tail_of(page)->kind == PageKind::free))
+                return buffer;
+            LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+        }
+        ReleaseBuffer(buffer);
+    }
+    const bool shared = !RELATION_IS_LOCAL(index);
+    if (shared)
+        LockRelationForExtension(index, ExclusiveLock);
+    const Buffer buffer = ReadBuffer(index, P_NEW);
+    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+    if (shared)
+        UnlockRelationForExtension(index, ExclusiveLock);
+    return buffer;
+}
+
+void init_page(Page page, uint64 owner, PageKind kind, const uint8_t *content, size_t size) {
+    PageInit(page, BLCKSZ, sizeof(PageTail));
+    PageTail &tail = *tail_of(page);
+    tail.owner = owner;
+    tail.kind = kind;
+    tail.version = kPageVersion;
+    tail.next = InvalidBlockNumber;
+    memcpy(content_of(page), content, size);
+    reinterpret_cast<PageHeader>(page)->pd_lower = static_cast<LocationIndex>(SizeOfPageHeaderData + size);
+}
+
+BlockNumber write_new_page(Relation index, uint64 owner, PageKind kind, const uint8_t *content, size_t size, BlockNumber next) {
+    return call([=] {
+        const Buffer buffer = allocate_page(index);
+        GenericXLogState *const state = GenericXLogStart(index);
+        Page page = GenericXLogRegisterBuffer(state, buffer, GENERIC_XLOG_FULL_IMAGE);
+        init_page(page, owner, kind, content, size);
+        tail_of(page)->next = next;
+        GenericXLogFinish(state);
+        const BlockNumber block = BufferGetBlockNumber(buffer);
+        UnlockReleaseBuffer(buffer);
+        return block;
+    });
+}
+
+void read_page(Relation index, BlockNumber block, uint64 owner, PageKind kind, PageCopy &copy) {
+    const Found found = call([=, &copy] {
+        const Buffer buffer = ReadBuffer(index, block);
+        LockBuffer(buffer, BUFFER_LOCK_SHARE);
+        Page page = BufferGetPage(buffer);
+        const Found state = inspect(page, owner, kind);
+        if (state == Found::good) {
+            copy.tail = *tail_of(page);
+            copy.used = used_of(page);
+            memcpy(copy.content, content_of(page), copy.used);
+        }
+        UnlockReleaseBuffer(buffer);
+        return state;
+    });
+    check(index, block, found);
+}
+
+PageSource::PageSource(Relation index, const SegmentEntry &entry)
+    : index_(index), owner_(entry.id), size_(entry.size), root_(entry.root), pages_(entry.pages) {
+    if (entry.pages != (entry.size + kPageRoom - 1) / kPageRoom || entry.pages > kMapEntries * kMapEntries)
+        throw_damaged(index, kMetaBlock, "a segment's size and page count differ");
+    blocks_.resize((pages_ + kMapEntries - 1) / kMapEntries);
+    if (blocks_.size() > 1) {
+        PageCopy root;
+        read_page(index_, root_, owner_, PageKind::map, root);
+        if (root.used != blocks_.size() * sizeof(BlockNumber))
+            throw_damaged(index_, root_, "a page map has the wrong size");
+        parts_.resize(blocks_.size());
+        memcpy(parts_.data(), root.content, root.used);
+    } else {
+        parts_.assign(1, root_);
+    }
+}
+
+void PageSource::load_map(uint32 part) {
+    PageCopy copy;
+    read_page(index_, parts_[part], owner_, PageKind::map, copy);
+    const size_t count = std::min<size_t>(kMapEntries, pages_ - part * kMapEntries);
+    if (copy.used != count * sizeof(BlockNumber))
+        throw_damaged(index_, parts_[part], "a page map has the wrong size");
+    blocks_[part].resize(count);
+    memcpy(blocks_[part].data(), copy.content, copy.used);
+}
+
+BlockNumber PageSource::block_of(uint32 page) {
+    const uint32 part = page / kMapEntries;
+    if (blocks_[part].empty())
+        load_map(part);
+    return blocks_[part][page % kMapEntries];
+}
+
+std::vector<BlockNumber> PageSource::map_blocks() {
+    std::vector<BlockNumber> all;
+    if (blocks_.size() > 1)
+        all = parts_;
+    all.push_back(root_);
+    return all;
+}
+
+void PageSource::read(uint64_t offset, size_t length, uint8_t *to) {
+    while (length > 0) {
+        const uint32 page = static_cast<uint32>(offset / kPageRoom);
+        const size_t in_page = offset % kPageRoom, part = std::min(length, kPageRoom - in_page);
+        const BlockNumber block = block_of(page);
+        const Found found = call([this, block, in_page, part, to] {
+            const Buffer buffer = ReadBuffer(index_, block);
+            LockBuffer(buffer, BUFFER_LOCK_SHARE);
+            Page content = BufferGetPage(buffer);
+            Found state = inspect(content, owner_, PageKind::segment);
+            if (state == Found::good && used_of(content) < in_page + part)
+                state = Found::damaged;
+            if (state == Found::good)
+                memcpy(to, content_of(content) + in_page, part);
+            UnlockReleaseBuffer(buffer);
+            return state;
+        });
+        check(index_, block, found);
+        offset += part;
+        to += part;
+        length -= part;
+    }
+}
+
+void PageSink::write(const uint8_t *bytes, size_t length) {
+    size_ += length;
+    while (length > 0) {
+        const size_t part = std::min(length, kPageRoom - page_.size());
+        page_.insert(page_.end(), bytes, bytes + part);
+        bytes += part;
+        length -= part;
+        if (page_.size() == kPageRoom) {
+            check_for_interrupts();
+            blocks_.push_back(write_new_page(index_, owner_, PageKind::segment, page_.data(), page_.size()));
+            page_.clear();
+        }
+    }
+}
+
+BlockNumber PageSink::write_map(const std::vector<BlockNumber> &blocks, size_t from, size_t count) {
+    return write_new_page(index_, owner_, PageKind::map, reinterpret_cast<const uint8_t *>(blocks.data() + from),
+                          count * sizeof(BlockNumber));
+}
+
+SegmentEntry PageSink::finish(const engine::Footer &footer) {
+    if (!page_.empty())
+        blocks_.push_back(write_new_page(index_, owner_, PageKind::segment, page_.data(), page_.size()));
+    if (blocks_.size() > kMapEntries * kMapEntries)
+        throw Failure(Condition::program_limit_exceeded, "a segment of a ticketflow index cannot have more than 32 GB");
+    SegmentEntry entry{};
+    std::vector<BlockNumber> parts;
+    for (size_t from = 0; from < blocks_.size(); from += kMapEntries)
+        parts.push_back(write_map(blocks_, from, std::min(kMapEntries, blocks_.size() - from)));
+    entry.root = parts.size() == 1 ? parts[0] : write_map(parts, 0, parts.size());
+    entry.id = owner_;
+    entry.size = size_;
+    entry.pages = static_cast<uint32>(blocks_.size());
+    entry.documents = footer.documents;
+    entry.nulls = footer.nulls;
+    entry.fields = footer.fields;
+    for (unsigned field = 0; field < engine::kFields; ++field)
+        entry.total_length[field] = footer.total_length[field];
+    return entry;
+}
+
+} // namespace ticketflow::pg::search

@@ -1,0 +1,49 @@
+// One search over an index as it stood at one moment: its segments, its pending list, and the statistics of all of them.
+#pragma once
+
+#include "core/search/pending.h"
+#include "pg/search/am_pages.h"
+#include "pg/search/am_query.h"
+
+namespace ticketflow::pg::search {
+
+class Search {
+  public:
+    // `question` must outlive the search. Without `results` only statistics are collected.
+    Search(Relation index, const Question &question, bool results);
+
+    const engine::Statistics &statistics() const noexcept { return statistics_; }
+    const engine::Model &model() const noexcept { return *model_; }
+    // The k best matches after the given one.
+    std::vector<engine::Hit> best(size_t k, std::optional<engine::Hit> after);
+
+  private:
+    const Question &question_;
+    engine::Statistics statistics_;
+    std::vector<std::unique_ptr<PageSource>> sources_;
+    std::vector<std::unique_ptr<engine::SegmentReader>> segments_;
+    std::vector<std::vector<engine::SlotTerms>> terms_; // a segment, a slot
+    engine::PendingSearch pending_;
+    std::optional<engine::Model> model_;
+    PhraseJudge judge_;
+};
+
+// A tsquery of our own, valid as long as the object.
+class OwnQuery {
+  public:
+    explicit OwnQuery(Datum value);
+    TSQuery get() const noexcept { return reinterpret_cast<TSQuery>(const_cast<uint64 *>(bytes_.data())); }
+    bool equals(Datum value) const;
+    bool operator==(const OwnQuery &other) const noexcept { return bytes_ == other.bytes_; }
+
+  private:
+    std::vector<uint64> bytes_;
+};
+
+// What a document scores, computed from the document itself with a search's numbers: 0 unless it matches.
+double score_of(Datum document, TSQuery query, const Question &question, const engine::Model &model);
+
+// Rows of an index in no order, including those whose document is NULL.
+std::vector<engine::Tid> all_rows(Relation index);
+
+} // namespace ticketflow::pg::search
