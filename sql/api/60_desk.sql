@@ -111,7 +111,7 @@ LANGUAGE plpgsql STABLE
 AS $$
 BEGIN
   PERFORM require_person();
-  RETURN QUERY SELECT d.* FROM task_details d WHERE d.id = find_task(get_task_by_number.ticket_number);
+  RETURN QUERY SELECT d.* FROM task_details d WHERE d.id = resolve_ticket_number(get_task_by_number.ticket_number);
   IF NOT FOUND THEN
     RAISE EXCEPTION 'ticket "%" does not exist', get_task_by_number.ticket_number
       USING ERRCODE = 'PT404', HINT = 'It may have been deleted, or is not yours to see.';
@@ -119,7 +119,8 @@ BEGIN
 END
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION get_task_by_number(text) IS
-  'One ticket by its number, in any case and with blanks around it. Errors: PT401; PT404 there is none, or it is not visible.';
+  'One ticket by its number, in any spelling; numbers it had before and those of tickets merged into it lead to it too. '
+  'Errors: PT401; PT404 there is none, or it is not visible.';
 REVOKE ALL ON FUNCTION get_task_by_number(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION get_task_by_number(text) TO ticketflow_customer;
 

@@ -25,7 +25,7 @@ BEGIN
   END IF;
   RETURN password;
 END
-$$;
+$$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION check_password(text) IS 'The password, if it will do. Error: 22023 under 8 characters or over 72 bytes.';
 
 CREATE OR REPLACE FUNCTION hash_password(password text) RETURNS text
@@ -45,7 +45,7 @@ BEGIN
   END IF;
   RETURN email;
 END
-$$;
+$$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION check_email(text) IS 'The address, if it looks like one. Error: 22023.';
 
 CREATE OR REPLACE FUNCTION claim_login_attempt(email text, OUT user_id text, OUT stored_hash text, OUT is_locked boolean)

@@ -139,7 +139,7 @@ BEGIN
             HINT = 'Read the ticket again, then repeat the change.';
   END IF;
 END
-$$;
+$$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION check_version(tasks, integer) IS 'Refuses a change based on another version of the ticket (PT409); null asks nothing.';
 
 CREATE OR REPLACE FUNCTION check_assignment(assignee_id text, assigned_team_id integer) RETURNS void
@@ -213,7 +213,7 @@ BEGIN
   END IF;
   RETURN clean;
 END
-$$;
+$$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION clean_tags(text[]) IS 'Tags trimmed, sorted and each once; null becomes none. Error: 22023 over 20, or one over 50 characters.';
 
 CREATE OR REPLACE FUNCTION check_comment(content text) RETURNS text
@@ -226,7 +226,7 @@ BEGIN
   END IF;
   RETURN btrim(content, E' \t\r\n');
 END
-$$;
+$$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION check_comment(text) IS 'The trimmed text of a comment. Error: 22023 empty or over 10000 characters.';
 
 CREATE OR REPLACE FUNCTION check_title(title text) RETURNS text
@@ -238,7 +238,7 @@ BEGIN
   END IF;
   RETURN btrim(title);
 END
-$$;
+$$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION check_title(text) IS 'The trimmed title. Error: 22023 empty or over 255 characters.';
 
 CREATE OR REPLACE FUNCTION check_words(category text, priority text, severity text) RETURNS void
@@ -318,14 +318,3 @@ $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION change_assignment(tasks, text, integer) IS
   'Assigns a ticket that require_task() gave and empties the other assignment column. Errors: 42501, 22023.';
 REVOKE ALL ON FUNCTION change_assignment(tasks, text, integer) FROM PUBLIC;
-
-CREATE OR REPLACE FUNCTION find_task(ticket_number text) RETURNS integer
-LANGUAGE sql STABLE SECURITY DEFINER
-BEGIN ATOMIC
-  SELECT t.id FROM tasks t
-   WHERE t.ticket_number IN (btrim(find_task.ticket_number), upper(btrim(find_task.ticket_number))) AND task_visible(t.id)
-   ORDER BY t.ticket_number = btrim(find_task.ticket_number) DESC LIMIT 1;
-END;
-COMMENT ON FUNCTION find_task(text) IS 'The id of the visible ticket with this number, or null.';
-REVOKE ALL ON FUNCTION find_task(text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION find_task(text) TO ticketflow_customer;

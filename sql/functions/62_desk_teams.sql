@@ -9,7 +9,7 @@ BEGIN
   END IF;
   RETURN btrim(name);
 END
-$$;
+$$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION check_name(text) IS 'The trimmed name. Error: 22023 empty or over 100 characters.';
 
 CREATE OR REPLACE FUNCTION check_manager(manager_id text) RETURNS void
