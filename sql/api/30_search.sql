@@ -10,7 +10,7 @@ LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
   -- An agent's search reads internal comments, a customer's must not even depend on them.
-  document text := CASE WHEN reads_internal_comments() THEN 'COALESCE(d.staff_document, d.document)' ELSE 'd.document' END;
+  documents text := CASE WHEN reads_internal_comments() THEN 'task_staff_documents' ELSE 'task_documents' END;
   wanted tsquery := typed_query('ticket_language', query);
   numbered integer[];
   filters text;
@@ -36,8 +36,8 @@ BEGIN
 
   FOR attempt IN 1..2 LOOP
     EXECUTE format(
-      'SELECT count(*) FROM (SELECT FROM task_documents d JOIN tasks t ON t.id = d.task_id
-        WHERE %s @@ $1 AND NOT t.id = ANY ($10) %s LIMIT 10001) hits', document, filters)
+      'SELECT count(*) FROM (SELECT FROM %I d JOIN tasks t ON t.id = d.task_id
+        WHERE d.document @@ $1 AND NOT t.id = ANY ($10) %s LIMIT 10001) hits', documents, filters)
       INTO found USING wanted, statuses, priorities, categories, teams, assignees, tagged, created_from, created_before, numbered;
     EXIT WHEN found > 0 OR numbered <> '{}' OR attempt = 2;
     EXIT WHEN any_of(wanted) = wanted;
@@ -46,22 +46,24 @@ BEGIN
   END LOOP;
 
   RETURN QUERY EXECUTE format(
-    'WITH hits AS (
-       SELECT n.task_id, n.tier, 0::double precision AS score FROM search_numbers($15) n WHERE n.task_id = ANY ($10)
-       UNION ALL
-       (SELECT d.task_id, 0, ts_rank(%1$s, $1)::double precision FROM task_documents d JOIN tasks t ON t.id = d.task_id
-         WHERE %1$s @@ $1 AND NOT t.id = ANY ($10) %2$s)),
-     top AS (
-       SELECT h.* FROM hits h WHERE $11 IS NULL OR (h.tier, h.score, h.task_id) < ($11, $12, $13)
+    'WITH top AS (
+       SELECT h.* FROM (
+         SELECT n.task_id, n.tier, 0::double precision AS score FROM search_numbers($15) n
+          WHERE n.task_id = ANY ($10) AND ($11 IS NULL OR (n.tier, n.task_id) < ($11, $13))
+         UNION ALL
+         (SELECT d.task_id, 0, -(d.document <@> $1) FROM %1$I d JOIN tasks t ON t.id = d.task_id
+           WHERE d.document @@ $1 AND NOT t.id = ANY ($10) %2$s %3$s
+           ORDER BY d.document <@> $1, d.task_id DESC LIMIT $14)) h
        ORDER BY h.tier DESC, h.score DESC, h.task_id DESC LIMIT $14)
      SELECT t.id, t.ticket_number::text, t.title::text, t.status::text, t.priority::text, t.category::text, t.created_at,
        h.score, search_snippet(t.id, $1), CASE h.tier WHEN 2 THEN ''number'' WHEN 1 THEN ''part of the number'' ELSE ''text'' END,
        CASE WHEN $16 AND h.tier = 0 THEN
-         (SELECT ''without: '' || array_to_string(words_in(''ticket_language'', $15, %1$s, false), '', '')
-            FROM task_documents d WHERE d.task_id = t.id) END,
+         (SELECT ''without: '' || array_to_string(words_in(''ticket_language'', $15, d.document, false), '', '')
+            FROM %1$I d WHERE d.task_id = t.id) END,
        $17, $18, concat_ws(''_'', h.tier, h.score, t.id)
      FROM top h JOIN tasks t ON t.id = h.task_id
-     ORDER BY h.tier DESC, h.score DESC, h.task_id DESC', document, filters)
+     ORDER BY h.tier DESC, h.score DESC, h.task_id DESC', documents, filters,
+    CASE WHEN seen.tier = 0 THEN 'AND (-(d.document <@> $1), d.task_id) < ($12, $13)' END)
     USING wanted, statuses, priorities, categories, teams, assignees, tagged, created_from, created_before, numbered,
       seen.tier, seen.score, seen.id, max_results, query, loosened,
       least(found, 10000) + cardinality(numbered), found <= 10000;

@@ -30,16 +30,17 @@ BEGIN
 
   RETURN QUERY EXECUTE format(
     'WITH top AS (
-       SELECT d.article_id, d.document, ts_rank(d.document, $1)::double precision AS score
+       SELECT d.article_id, d.document, -(d.document <@> $1) AS score
        FROM article_documents d JOIN knowledge_articles a ON a.id = d.article_id
-       WHERE d.document @@ $1 AND ($4 IS NULL OR (ts_rank(d.document, $1)::double precision, d.article_id) < ($4, $5)) %s
-       ORDER BY score DESC, d.article_id DESC LIMIT $6)
+       WHERE d.document @@ $1 %s %s
+       ORDER BY d.document <@> $1, d.article_id DESC LIMIT $6)
      SELECT a.id, a.title::text, a.category::text, a.status::text, h.score,
        snippet(''ticket_language'', ARRAY[substr(a.content, 1, 100000), a.title], $1),
        CASE WHEN $7 THEN ''without: '' || array_to_string(words_in(''ticket_language'', $8, h.document, false), '', '') END,
        $9, $10, concat_ws(''_'', 0, h.score, a.id)
      FROM top h JOIN knowledge_articles a ON a.id = h.article_id
-     ORDER BY h.score DESC, h.article_id DESC', filters)
+     ORDER BY h.score DESC, h.article_id DESC', filters,
+    CASE WHEN seen.id IS NOT NULL THEN 'AND (-(d.document <@> $1), d.article_id) < ($4, $5)' END)
     USING wanted, categories, tagged, seen.score, seen.id, max_results, loosened, query, least(found, 10000), found <= 10000;
 END
 $$

@@ -23,18 +23,22 @@ CREATE OR REPLACE FUNCTION refresh_task_documents(task_ids integer[]) RETURNS vo
 LANGUAGE plpgsql
 AS $$
 BEGIN
-  INSERT INTO task_documents AS d (task_id, document, staff_document)
-  SELECT t.id, b.document, b.hidden_document
-  FROM tasks t
-  CROSS JOIN LATERAL (
-    SELECT array_agg(c.content ORDER BY c.id) FILTER (WHERE NOT c.is_internal) AS public,
-           array_agg(c.content ORDER BY c.id) FILTER (WHERE c.is_internal) AS internal
-    FROM task_comments c WHERE c.task_id = t.id) c
-  CROSS JOIN LATERAL build_documents('ticket_language', t.title, concat_ws(E'\n', t.category, array_to_string(t.tags, E'\n')),
-    t.description, c.public, c.internal) b
-  WHERE t.id = ANY (task_ids)
-  ON CONFLICT (task_id) DO UPDATE SET document = EXCLUDED.document, staff_document = EXCLUDED.staff_document
-    WHERE (d.document, d.staff_document) IS DISTINCT FROM (EXCLUDED.document, EXCLUDED.staff_document);
+  WITH built AS MATERIALIZED (
+    SELECT t.id, b.document, COALESCE(b.hidden_document, b.document) AS staff_document
+    FROM tasks t
+    CROSS JOIN LATERAL (
+      SELECT array_agg(c.content ORDER BY c.id) FILTER (WHERE NOT c.is_internal) AS public,
+             array_agg(c.content ORDER BY c.id) FILTER (WHERE c.is_internal) AS internal
+      FROM task_comments c WHERE c.task_id = t.id) c
+    CROSS JOIN LATERAL build_documents('ticket_language', t.title, concat_ws(E'\n', t.category, array_to_string(t.tags, E'\n')),
+      t.description, c.public, c.internal) b
+    WHERE t.id = ANY (task_ids)
+  ), for_customers AS (
+    INSERT INTO task_documents AS d (task_id, document) SELECT id, document FROM built
+    ON CONFLICT (task_id) DO UPDATE SET document = EXCLUDED.document WHERE d.document IS DISTINCT FROM EXCLUDED.document
+  )
+  INSERT INTO task_staff_documents AS d (task_id, document) SELECT id, staff_document FROM built
+  ON CONFLICT (task_id) DO UPDATE SET document = EXCLUDED.document WHERE d.document IS DISTINCT FROM EXCLUDED.document;
   PERFORM refresh_task_numbers(task_ids);
 END
 $$
@@ -131,17 +135,20 @@ COMMENT ON TRIGGER search_update ON knowledge_articles IS 'Writes an article''s 
 
 SELECT apply_policy('task_documents', 'ticket', 'ticketflow_customer', 'EXISTS (SELECT FROM tasks t WHERE t.id = task_id)'),
        apply_admin_policy('task_documents'),
+       apply_policy('task_staff_documents', 'ticket', 'ticketflow_user',
+         '(SELECT acting_rank() >= 2) AND EXISTS (SELECT FROM tasks t WHERE t.id = task_id)'),
+       apply_admin_policy('task_staff_documents'),
        apply_policy('task_numbers', 'ticket', 'ticketflow_customer', 'EXISTS (SELECT FROM tasks t WHERE t.id = task_id)'),
        apply_admin_policy('task_numbers');
 SELECT apply_policy('article_documents', 'article', 'ticketflow_customer', 'EXISTS (SELECT FROM knowledge_articles a WHERE a.id = article_id)');
-GRANT SELECT (task_id, document) ON task_documents TO ticketflow_customer;
-GRANT SELECT (staff_document) ON task_documents TO ticketflow_user;
+GRANT SELECT ON task_documents TO ticketflow_customer;
+GRANT SELECT ON task_staff_documents TO ticketflow_user;
 GRANT SELECT ON article_documents, task_numbers TO ticketflow_customer;
 
 CREATE OR REPLACE FUNCTION reads_internal_comments() RETURNS boolean
 LANGUAGE sql STABLE
 RETURN NOT row_security_active('task_comments')
-    OR (acting_rank() >= 2 AND has_column_privilege('task_documents', 'staff_document', 'SELECT'));
+    OR (acting_rank() >= 2 AND has_table_privilege('task_staff_documents', 'SELECT'));
 COMMENT ON FUNCTION reads_internal_comments() IS
   'Whether the caller''s search reads internal comments: agents and up, by both the person''s role and the database role, and who is above row security.';
 

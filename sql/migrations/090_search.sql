@@ -17,14 +17,20 @@ COMMENT ON TEXT SEARCH CONFIGURATION ticket_language IS 'How the texts of this d
 
 CREATE TABLE task_documents (
   task_id integer PRIMARY KEY REFERENCES tasks ON DELETE CASCADE,
-  document tsvector NOT NULL,
-  staff_document tsvector
+  document tsvector NOT NULL
 );
-COMMENT ON TABLE task_documents IS 'What search ranks, one row a ticket, kept current by triggers; beside the ticket, so that a change of its status writes nothing here.';
+COMMENT ON TABLE task_documents IS 'What customers'' search ranks, one row a ticket, kept current by triggers; beside the ticket, so that a change of its status writes nothing here.';
 COMMENT ON COLUMN task_documents.document IS 'Title (A), tags and category (B), description (C), public comments (D).';
-COMMENT ON COLUMN task_documents.staff_document IS 'The same with internal comments (D); null where the ticket has none.';
-CREATE INDEX task_documents_public ON task_documents USING gin (document);
-CREATE INDEX task_documents_staff ON task_documents USING gin (COALESCE(staff_document, document));
+CREATE INDEX task_documents_rank ON task_documents USING ticketflow (document);
+
+-- A table of its own: an internal comment must not touch what customers' ranks depend on, not even an index's statistics.
+CREATE TABLE task_staff_documents (
+  task_id integer PRIMARY KEY REFERENCES tasks ON DELETE CASCADE,
+  document tsvector NOT NULL
+);
+COMMENT ON TABLE task_staff_documents IS 'What the search of agents ranks, one row a ticket, kept current by triggers.';
+COMMENT ON COLUMN task_staff_documents.document IS 'As in task_documents, and internal comments (D).';
+CREATE INDEX task_staff_documents_rank ON task_staff_documents USING ticketflow (document);
 
 CREATE TABLE article_documents (
   article_id integer PRIMARY KEY REFERENCES knowledge_articles ON DELETE CASCADE,
@@ -32,7 +38,7 @@ CREATE TABLE article_documents (
 );
 COMMENT ON TABLE article_documents IS 'What search ranks of the knowledge base, one row an article, kept current by triggers.';
 COMMENT ON COLUMN article_documents.document IS 'Title (A), tags and category (B), content (C).';
-CREATE INDEX article_documents_search ON article_documents USING gin (document);
+CREATE INDEX article_documents_rank ON article_documents USING ticketflow (document);
 
 CREATE TABLE task_numbers (
   task_id integer PRIMARY KEY REFERENCES tasks ON DELETE CASCADE,

@@ -1,7 +1,7 @@
 -- search and rights: nobody finds, counts, ranks or is shown what she may not read.
 \set ECHO none
 BEGIN;
-SELECT plan(19);
+SELECT plan(20);
 SET search_path = public, ticketflow;
 INSERT INTO users (id, email, role, is_approved) VALUES ('ann', 'ann@x.test', 'customer', true), ('bob', 'bob@x.test', 'customer', true),
   ('agent', 'agent@x.test', 'user', true), ('idle', 'idle@x.test', 'user', true), ('root', 'root@x.test', 'admin', true);
@@ -44,7 +44,12 @@ SELECT ok(NOT bool_or(snippet LIKE '%purpose%'), 'no internal comment in a custo
 UPDATE task_comments SET content = repeat('printer ', 50) WHERE is_internal;
 SET LOCAL ROLE ticketflow_customer;
 SELECT results_eq('SELECT id, rank FROM api.search_tasks(''printer'') ORDER BY id', 'SELECT id, rank FROM ranks ORDER BY id', 'internal comments do not move a customer''s ranks');
-SELECT throws_ok('SELECT staff_document FROM task_documents', '42501', NULL, 'the staff document is out of a customer''s reach');
+SELECT throws_ok('SELECT document FROM task_staff_documents', '42501', NULL, 'the documents of staff are out of a customer''s reach');
+RESET ROLE;
+SET LOCAL ROLE ticketflow_user;
+SELECT is((SELECT count(*) FROM task_staff_documents), 0::bigint, 'also under a higher database role');
+RESET ROLE;
+SET LOCAL ROLE ticketflow_customer;
 SELECT is((SELECT count(*) FROM task_documents), 2::bigint, 'documents follow their tickets');
 SELECT throws_ok('SELECT refresh_task_documents(ARRAY[1])', '42501', NULL, 'nobody writes documents by hand');
 RESET ROLE;

@@ -8,9 +8,9 @@ CREATE FUNCTION document_wal(from_lsn pg_lsn, to_lsn pg_lsn) RETURNS bigint LANG
     SELECT format('rel %s/%s/%s ', COALESCE(NULLIF(c.reltablespace, 0), d.dattablespace), d.oid, pg_relation_filenode(c.oid)) AS name
     FROM pg_database d, pg_class c
     WHERE d.datname = current_database()
-      AND (c.oid = 'task_documents'::regclass
-        OR c.oid = (SELECT reltoastrelid FROM pg_class WHERE oid = 'task_documents'::regclass)
-        OR c.oid IN (SELECT indexrelid FROM pg_index WHERE indrelid = 'task_documents'::regclass)))
+      AND (c.oid IN ('task_documents'::regclass, 'task_staff_documents'::regclass)
+        OR c.oid IN (SELECT reltoastrelid FROM pg_class WHERE oid IN ('task_documents'::regclass, 'task_staff_documents'::regclass))
+        OR c.oid IN (SELECT indexrelid FROM pg_index WHERE indrelid IN ('task_documents'::regclass, 'task_staff_documents'::regclass))))
   SELECT COALESCE(sum(r.record_length), 0)
   FROM pg_get_wal_records_info(from_lsn, to_lsn) r
   WHERE EXISTS (SELECT FROM files f WHERE strpos(r.block_ref, f.name) > 0)
@@ -19,7 +19,7 @@ $$;
 INSERT INTO users (id, email) VALUES ('ann', 'ann@x.test');
 INSERT INTO tasks (title, description, category, created_by)
   SELECT 'Printer ' || i, repeat('paper jam in tray two ', 20), 'bug', 'ann' FROM generate_series(1, 200) i;
-VACUUM ANALYZE tasks, task_documents;
+VACUUM ANALYZE tasks, task_documents, task_staff_documents;
 CHECKPOINT;
 
 SELECT pg_current_wal_insert_lsn() AS start \gset
