@@ -281,7 +281,8 @@ BEGIN
     RAISE EXCEPTION 'permission denied to change % of ticket %', wrong, task.ticket_number
       USING ERRCODE = 'insufficient_privilege', HINT = 'The table task_field_rights lists what a role may change.';
   END IF;
-  PERFORM check_words(fields ->> 'category', fields ->> 'priority', fields ->> 'severity');
+  PERFORM check_words(fields ->> 'category', fields ->> 'priority', fields ->> 'severity'),
+          check_hours((fields ->> 'estimated_hours')::numeric), check_hours((fields ->> 'actual_hours')::numeric);
   UPDATE tasks t
      SET title = CASE WHEN fields ? 'title' THEN check_title(fields ->> 'title') ELSE t.title END,
          description = CASE WHEN 'description' = ANY (clear) THEN NULL ELSE COALESCE(fields ->> 'description', t.description) END,
@@ -318,3 +319,14 @@ $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION change_assignment(tasks, text, integer) IS
   'Assigns a ticket that require_task() gave and empties the other assignment column. Errors: 42501, 22023.';
 REVOKE ALL ON FUNCTION change_assignment(tasks, text, integer) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION check_hours(hours numeric) RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+BEGIN
+  IF hours NOT BETWEEN 0 AND 999999.99 THEN
+    RAISE EXCEPTION 'hours are between 0 and 999999.99' USING ERRCODE = 'invalid_parameter_value', HINT = 'Hours of work, for example 1.5.';
+  END IF;
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION check_hours(numeric) IS 'Refuses hours of work that the desk cannot keep (22023); null asks nothing.';
