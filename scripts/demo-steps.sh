@@ -6,7 +6,7 @@ cluster_home() {
     if [ -e "$var/cluster" ]; then readlink -f "$var/cluster"; return; fi
     local home=$var/cluster
     if ! as_server test -x "$var"; then
-        home=/var/tmp/ticketflow-demo-$(cksum <<<"$checkout" | cut -d' ' -f1)
+        home=/var/tmp/ticketflow-demo-$(cksum <<<"$var" | cut -d' ' -f1)
         ln -sfn "$home" "$var/cluster"
     fi
     echo "$home"
@@ -19,7 +19,7 @@ start_cluster() {
     cluster=$(cluster_home)
     socket=$cluster/socket
     # A socket's path may be 107 bytes long at most.
-    if [ ${#socket} -gt 90 ]; then socket=/tmp/ticketflow-demo-$(cksum <<<"$checkout" | cut -d' ' -f1); fi
+    if [ ${#socket} -gt 90 ]; then socket=/tmp/ticketflow-demo-$(cksum <<<"$var" | cut -d' ' -f1); fi
     pg_port=$((port + 1))
     umask 077
     [ -s "$var/passwords" ] || printf 'postgres=%s\nservice=%s\nastrid=%s\njwt=%s\n' "$(secret)" "$(secret)" "$(secret)" "$(secret)$(secret)" >"$var/passwords"
@@ -67,7 +67,7 @@ create_desk() {
     fi
     sql -v service="$(password service)" -v astrid="$(password astrid)" >/dev/null <<'SQL'
 ALTER ROLE ticketflow_service PASSWORD :'service';
-UPDATE users SET password = crypt(:'astrid', gen_salt('bf')) WHERE id = 'u-astrid' AND password IS DISTINCT FROM crypt(:'astrid', password);
+UPDATE users SET password = crypt(:'astrid', gen_salt('bf')) WHERE id = 'u-astrid' AND (password IS NULL OR password <> crypt(:'astrid', password));
 SQL
     sql -Atc "SELECT format('    %s tickets, %s comments, %s people, %s articles', (SELECT count(*) FROM tasks),
       (SELECT count(*) FROM task_comments), (SELECT count(*) FROM users), (SELECT count(*) FROM knowledge_articles))"
@@ -76,6 +76,7 @@ SQL
 start_service() {
     url=http://127.0.0.1:$port
     stop_service
+    if port_is_busy $((port + 2)); then fail "port $((port + 2)) (health and metrics) is in use; choose another with --port"; fi
     if port_is_busy "$port"; then fail "port $port (HTTP) is in use; choose another with --port"; fi
     step "Starting the HTTP service"
     (
@@ -85,14 +86,18 @@ db-uri = "host=$PGHOST port=$PGPORT user=ticketflow_service dbname=ticketflow pa
 db-schemas = "api"
 db-anon-role = "ticketflow_anon"
 jwt-secret = "$(password jwt)"
+db-authenticate = "public.authenticate"
+db-authenticate-key = "public.authenticate_api_key"
+db-login = "login"
+admin-server-port = $((port + 2))
 server-host = "127.0.0.1"
 server-port = $port
 CONF
     )
-    nohup build/cmake/service/ticketflow serve --config "$var/ticketflow.conf" >"$var/service.log" 2>&1 &
+    setsid nohup build/cmake/service/ticketflow serve "$var/ticketflow.conf" >"$var/service.log" 2>&1 &
     echo $! >"$var/service.pid"
     for _ in $(seq 100); do
-        curl -sf "$url/ready" >/dev/null && return
+        curl -sf "http://127.0.0.1:$((port + 2))/ready" >/dev/null && return
         service_pid >/dev/null || break
         sleep 0.1
     done
@@ -132,7 +137,7 @@ walk_through() {
 
     step "5. The same search over HTTP"
     local token
-    token=$(curl -sf "$url/rpc/login" -H 'Content-Type: application/json' \
+    token=$(curl -s "$url/rpc/login" -H 'Content-Type: application/json' \
         -d "{\"email\": \"astrid@fjordlink.example\", \"password\": \"$(password astrid)\"}" | sed -n 's/.*"token" *: *"\([^"]*\)".*/\1/p')
     [ -n "$token" ] || fail "signing in over HTTP gave no token; see $var/service.log"
     printf '%s    curl %s/rpc/search_tasks -H "Authorization: Bearer $TOKEN" -d '"'"'{"query": "label printer jams", "max_results": 2}'"'"'%s\n' "$dim" "$url" "$plain"
@@ -146,6 +151,7 @@ farewell() {
 
 ${bold}TicketFlow is running.${plain}
   HTTP        $url   (sign in: POST /rpc/login, astrid@fjordlink.example, password $(password astrid))
+  health      http://127.0.0.1:$((port + 2))/live, /ready, /metrics
   SQL         PGPASSFILE=$PGPASSFILE psql -h $PGHOST -p $PGPORT -U postgres ticketflow
   stop        scripts/demo --stop      (--reset also removes the data)
 TEXT
