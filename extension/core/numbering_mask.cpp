@@ -4,7 +4,6 @@
 #include "core/failure.h"
 
 #include <algorithm>
-#include <cstdio>
 
 namespace ticketflow::core {
 
@@ -21,10 +20,16 @@ bool is_alnum(char c) {
     throw Failure(Condition::invalid_parameter_value, std::move(message), std::move(detail), std::move(hint));
 }
 
-std::string padded(int64_t value, int width) {
-    char text[32];
-    const int length = std::snprintf(text, sizeof text, "%0*lld", width, static_cast<long long>(value));
-    return {text, static_cast<size_t>(length)};
+void append_padded(std::string &to, int64_t value, int width) {
+    char digits[20];
+    int count = 0;
+    do
+        digits[count++] = static_cast<char>('0' + value % 10);
+    while (value /= 10);
+    for (int i = width; i > count; --i)
+        to += '0';
+    while (count > 0)
+        to += digits[--count];
 }
 
 // Bytes of somebody's text that may stand in a message: what is not printable ASCII becomes a question mark.
@@ -44,11 +49,11 @@ std::string period_of(Reset reset, const Date &date) {
     std::string period;
     if (reset == Reset::never)
         return period;
-    period = padded(date.year, 4);
+    append_padded(period, date.year, 4);
     if (reset != Reset::year)
-        period += '-' + padded(date.month, 2);
+        append_padded(period += '-', date.month, 2);
     if (reset == Reset::day)
-        period += '-' + padded(date.day, 2);
+        append_padded(period += '-', date.day, 2);
     return period;
 }
 
@@ -153,6 +158,13 @@ bool Mask::has(Kind kind) const {
     return std::any_of(tokens_.begin(), tokens_.end(), [kind](const Token &t) { return t.kind == kind; });
 }
 
+size_t Mask::digits(int64_t number) const {
+    size_t count = 1;
+    while (number /= 10)
+        ++count;
+    return std::max(count, static_cast<size_t>(width_));
+}
+
 void Mask::check_covers(Reset reset) const {
     const bool year = has(Kind::year4) || has(Kind::year2);
     if ((reset != Reset::never && !year) ||
@@ -165,6 +177,7 @@ void Mask::check_covers(Reset reset) const {
 
 std::string Mask::render(const NumberParts &parts) const {
     std::string result;
+    result.reserve(40);
     size_t check_at = std::string::npos;
     for (const Token &token : tokens_) {
         switch (token.kind) {
@@ -175,19 +188,19 @@ std::string Mask::render(const NumberParts &parts) const {
             result += parts.prefix;
             break;
         case Kind::year4:
-            result += padded(parts.date.year, 4);
+            append_padded(result, parts.date.year, 4);
             break;
         case Kind::year2:
-            result += padded(parts.date.year % 100, 2);
+            append_padded(result, parts.date.year % 100, 2);
             break;
         case Kind::month:
-            result += padded(parts.date.month, 2);
+            append_padded(result, parts.date.month, 2);
             break;
         case Kind::day:
-            result += padded(parts.date.day, 2);
+            append_padded(result, parts.date.day, 2);
             break;
         case Kind::number:
-            result += padded(parts.number, token.width);
+            append_padded(result, parts.number, token.width);
             break;
         case Kind::queue:
             result += parts.queue.empty() ? std::string(kNoCode) : parts.queue;

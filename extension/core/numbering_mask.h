@@ -53,6 +53,8 @@ class Mask {
     std::string render(const NumberParts &parts) const;
     bool has(Kind kind) const;
     int width() const { return width_; }
+    // How many digits this number is written with.
+    size_t digits(int64_t number) const;
     const std::vector<Token> &tokens() const { return tokens_; }
     const std::string &text() const { return text_; }
 

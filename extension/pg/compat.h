@@ -16,6 +16,8 @@ extern "C" {
 #endif
 
 extern "C" {
+#include <access/heapam.h>
+#include <access/htup_details.h>
 #include <access/relscan.h>
 #include <catalog/pg_class.h>
 #include <miscadmin.h>
@@ -51,6 +53,18 @@ inline bool owns_relation(Oid relation) {
     return object_ownercheck(RelationRelationId, relation, GetUserId());
 #else
     return pg_class_ownercheck(relation, GetUserId());
+#endif
+}
+
+// A new version of a row; true where its indexes need entries.
+inline bool update_row(Relation relation, ItemPointer at, HeapTuple row) {
+#if PG_VERSION_NUM >= 160000
+    TU_UpdateIndexes indexes;
+    simple_heap_update(relation, at, row, &indexes);
+    return indexes != TU_None;
+#else
+    simple_heap_update(relation, at, row);
+    return !HeapTupleIsHeapOnly(row);
 #endif
 }
 

@@ -3,6 +3,10 @@
 
 #include "pg/numbering_home.h"
 
+extern "C" {
+#include <storage/itemptr.h>
+}
+
 namespace ticketflow::pg::numbering {
 
 // Takes count consecutive numbers, returns the first. The counter begins at start where there is none yet.
@@ -14,11 +18,17 @@ std::optional<int64_t> counter_peek(const Home &home, const std::string &prefix,
 bool counter_raise(const Home &home, const std::string &prefix, const std::string &period, int64_t start,
                    int64_t number);
 
-// For gapless counting, which holds the series' lock: the last number, from a row that is made where there is
-// none ...
-int64_t counter_open(const Home &home, const std::string &prefix, const std::string &period, int64_t start);
-// ... and the row's new version, written in the transaction like any other row.
-void counter_write(Oid counters_table, const std::string &prefix, const std::string &period, int64_t last);
+// For gapless counting, which holds the series' lock: the newest version of the row, made where there is none
+// ...
+struct GaplessRow {
+    ItemPointerData tid;
+    int64_t last;
+};
+GaplessRow counter_open(const Home &home, const std::string &prefix, const std::string &period,
+                        int64_t start);
+// ... and its successor, written in the transaction like any other row.
+void counter_write(Oid counters_table, const std::string &prefix, const std::string &period,
+                   ItemPointerData tid, int64_t last);
 // Whether the series has counted in any period.
 bool counter_exists(Oid counters_table, const std::string &prefix);
 // Raises the counters of one kind of period (by the length of its key) to what overlapping periods of other

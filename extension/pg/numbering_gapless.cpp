@@ -2,6 +2,7 @@
 
 #include "pg/compat.h"
 #include "pg/numbering_counter.h"
+#include "pg/numbering_table.h"
 
 #include <algorithm>
 #include <map>
@@ -34,7 +35,11 @@ struct Version {
 };
 
 // Counters that this transaction advanced; written to their rows when it commits.
-std::map<Key, std::vector<Version>> held;
+struct Held {
+    ItemPointerData tid; // of the row's version when the series was locked
+    std::vector<Version> versions;
+};
+std::map<Key, Held> held;
 
 // One lock a prefix, whatever the period; released with the (sub)transaction that took it.
 void lock_series(Oid table, const std::string &prefix) {
@@ -52,18 +57,18 @@ int64_t &last_of(const Home &home, const std::string &prefix, const std::string 
     auto found = held.find(key);
     if (found == held.end()) {
         lock_series(home.counters_table, prefix);
-        const int64_t last = counter_open(home, prefix, period, start);
-        found = held.emplace(key, std::vector<Version>{{current_level(), last}}).first;
+        const GaplessRow row = counter_open(home, prefix, period, start);
+        found = held.emplace(key, Held{row.tid, {{current_level(), row.last}}}).first;
     }
-    std::vector<Version> &versions = found->second;
+    std::vector<Version> &versions = found->second.versions;
     if (versions.back().level < current_level())
         versions.push_back({current_level(), versions.back().last});
     return versions.back().last;
 }
 
 void write_held() {
-    for (const auto &[key, versions] : held)
-        counter_write(key.counters_table, key.prefix, key.period, versions.back().last);
+    for (const auto &[key, counter] : held)
+        counter_write(key.counters_table, key.prefix, key.period, counter.tid, counter.versions.back().last);
     held.clear();
 }
 
@@ -71,19 +76,23 @@ void transaction_event(XactEvent event, void *) {
     entry([event] {
         if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE)
             write_held();
-        else if (event == XACT_EVENT_ABORT)
+        else if (event == XACT_EVENT_ABORT) {
             held.clear();
+            forget_windows();
+        }
     });
 }
 
 // A subtransaction that rolls back takes its numbers, and locks that it took itself, with it.
 void subtransaction_event(SubXactEvent event, SubTransactionId, SubTransactionId, void *) {
+    if (event == SUBXACT_EVENT_ABORT_SUB)
+        forget_windows();
     if (held.empty() || (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB))
         return;
     entry([event] {
         const int level = current_level();
         for (auto it = held.begin(); it != held.end();) {
-            std::vector<Version> &versions = it->second;
+            std::vector<Version> &versions = it->second.versions;
             if (versions.back().level >= level) {
                 const Version ended = versions.back();
                 versions.pop_back();
@@ -122,7 +131,7 @@ void gapless_give_back(const Home &home, const std::string &prefix, const std::s
 
 std::optional<int64_t> gapless_peek(const Home &home, const std::string &prefix, const std::string &period) {
     const auto found = held.find({home.counters_table, prefix, period});
-    return found != held.end() ? std::optional<int64_t>(found->second.back().last)
+    return found != held.end() ? std::optional<int64_t>(found->second.versions.back().last)
                                : counter_peek(home, prefix, period);
 }
 

@@ -325,6 +325,7 @@ void see_changes() {
 
 void init() {
     CacheRegisterRelcacheCallback(relation_changed, Datum(0));
+    init_gapless();
 }
 
 } // namespace ticketflow::pg::numbering

@@ -140,24 +140,84 @@ BindingPtr binding_of(const TriggerData &data) {
     return bindings[data.tg_trigger->tgoid] = read_binding(data);
 }
 
-bool is_taken(Relation rel, const Binding &binding, const std::string &number) {
-    if (!OidIsValid(binding.unique_index))
-        return false;
-    const char *text = number.c_str();
+namespace {
+
+// Whether the index has an entry from low to high that is as long as they are, committed or in progress.
+// Shorter numbers lie between longer ones in text order.
+bool index_has(Relation rel, const Binding &binding, const std::string &low, const std::string &high) {
+    const char *from = low.c_str(), *to = high.c_str();
     const AttrNumber column = binding.column;
     const Oid index = binding.unique_index,
               collation = TupleDescAttr(RelationGetDescr(rel), column - 1)->attcollation;
+    const bool one = low == high;
     return call([=] {
         SnapshotData dirty;
         InitDirtySnapshot(dirty);
-        ScanKeyData key;
-        ScanKeyEntryInitialize(&key, 0, column, BTEqualStrategyNumber, InvalidOid, collation, F_TEXTEQ,
-                               CStringGetTextDatum(text));
-        SysScanDesc scan = systable_beginscan(rel, index, true, &dirty, 1, &key);
-        const bool found = HeapTupleIsValid(systable_getnext(scan));
+        ScanKeyData keys[2];
+        ScanKeyEntryInitialize(&keys[0], 0, column,
+                               one ? BTEqualStrategyNumber : BTGreaterEqualStrategyNumber, InvalidOid,
+                               collation, one ? F_TEXTEQ : F_TEXT_GE, CStringGetTextDatum(from));
+        if (!one)
+            ScanKeyEntryInitialize(&keys[1], 0, column, BTLessEqualStrategyNumber, InvalidOid, collation,
+                                   F_TEXT_LE, CStringGetTextDatum(to));
+        SysScanDesc scan = systable_beginscan(rel, index, true, &dirty, one ? 1 : 2, keys);
+        bool found = false;
+        HeapTuple tuple;
+        for (int seen = 0; !found && HeapTupleIsValid(tuple = systable_getnext(scan)); ++seen) {
+            bool isnull;
+            const Datum value = heap_getattr(tuple, column, RelationGetDescr(rel), &isnull);
+            found = one || seen > 1000 || VARSIZE_ANY_EXHDR(PG_DETOAST_DATUM_PACKED(value)) == strlen(from);
+        }
         systable_endscan(scan);
         return found;
     });
+}
+
+// Numbers that nobody has, from one that was drawn on: up to the next thousand, of one length. Rows with
+// given numbers raise their series, so a number inside can become taken only past the trigger: by a change of
+// the table's triggers, which empties this, or by replication, which meets the unique index once and empties
+// this as well.
+constexpr int64_t kWindow = 1000;
+struct Window {
+    int64_t from, until;
+};
+std::unordered_map<std::string, Window> windows;
+uint64_t windows_changes = 0;
+
+std::string with_digits(std::string stem, int64_t value, size_t digits) {
+    const std::string text = std::to_string(value);
+    return stem.append(digits - text.size(), '0').append(text);
+}
+
+} // namespace
+
+bool is_taken(Relation rel, const Binding &binding, const std::string &number, int64_t value, size_t digits) {
+    if (!OidIsValid(binding.unique_index))
+        return false;
+    if (digits == 0)
+        return index_has(rel, binding, number, number);
+    if (windows_changes != relation_changes()) {
+        windows.clear();
+        windows_changes = relation_changes();
+    }
+    const std::string stem = number.substr(0, number.size() - digits);
+    const Oid table = RelationGetRelid(rel);
+    std::string key(reinterpret_cast<const char *>(&table), sizeof table);
+    key.append(stem).append(1, static_cast<char>(digits));
+    const auto found = windows.find(key);
+    if (found != windows.end() && found->second.from <= value && value <= found->second.until)
+        return false;
+    // The last of this thousand has as many digits, since both reach to the same power of ten.
+    const int64_t last = value - value % kWindow + kWindow - 1;
+    const std::string last_text = digits >= 3 ? with_digits(stem, last, digits) : number;
+    if (last_text == number || index_has(rel, binding, number, last_text))
+        return index_has(rel, binding, number, number);
+    windows[key] = {value, last};
+    return false;
+}
+
+void forget_windows() {
+    windows.clear();
 }
 
 void for_each_number(Relation rel, AttrNumber column, const std::function<void(std::string_view)> &visit) {

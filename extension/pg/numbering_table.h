@@ -26,8 +26,12 @@ using BindingPtr = std::shared_ptr<const Binding>;
 
 BindingPtr binding_of(const TriggerData &data);
 
-// Whether a row, committed or in progress, has this number already.
-bool is_taken(Relation rel, const Binding &binding, const std::string &number);
+// Whether a row, committed or in progress, has this number already. value is the number in it. digits, where
+// it is not 0, says that the text ends with that number in so many digits, not shuffled: the index can then
+// be asked for many at once.
+bool is_taken(Relation rel, const Binding &binding, const std::string &number, int64_t value, size_t digits);
+// After a failed transaction everything is asked again.
+void forget_windows();
 
 // Calls visit for each number in the table, those of transactions in progress included.
 void for_each_number(Relation rel, AttrNumber column, const std::function<void(std::string_view)> &visit);

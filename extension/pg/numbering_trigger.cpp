@@ -129,13 +129,16 @@ void catch_up(const Home &home, const TriggerData &data, const Binding &binding,
 std::string draw_free(const Home &home, const TriggerData &data, const Binding &binding, Choice &choice) {
     const std::string period = core::period_of(choice.series->reset, choice.parts.date);
     const Oid counters = home.counters_table;
+    const core::Mask &mask = choice.series->mask;
+    const bool plain = !choice.series->permute_key && mask.tokens().back().kind == core::Mask::Kind::number;
     Relation locked = nullptr;
     bool caught_up = false;
     for (;;) {
         choice.parts.number = take(home, *choice.series, period, 1);
         const std::string number = written(*choice.series, period, choice.parts);
         check_fits(number, binding);
-        if (!is_taken(data.tg_relation, binding, number)) {
+        if (!is_taken(data.tg_relation, binding, number, choice.parts.number,
+                      plain ? mask.digits(choice.parts.number) : 0)) {
             if (locked)
                 call([locked] {
                     UnlockPage(locked, 1, ExclusiveLock);

@@ -89,6 +89,8 @@ CREATE TRIGGER number BEFORE INSERT OR UPDATE OF ticket_number ON tasks
 CREATE CONSTRAINT TRIGGER number_at_commit AFTER INSERT ON tasks DEFERRABLE INITIALLY DEFERRED
   FOR EACH ROW WHEN (NEW.ticket_number LIKE 'pending-%')
   EXECUTE FUNCTION number_settle_trigger('ticket_number', '', 'at=created_at', 'queue=assigned_team_id', 'category=category');
+-- Also for rows that replication brings: they raise their series.
+ALTER TABLE tasks ENABLE ALWAYS TRIGGER number;
 -- A number that is an alias is as much in use as one in tasks.
 CREATE TRIGGER number BEFORE INSERT OR UPDATE OF ticket_number ON ticket_number_aliases
   FOR EACH ROW EXECUTE FUNCTION number_trigger('ticket_number');
