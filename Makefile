@@ -15,7 +15,7 @@ WERROR       ?= -Werror
 SERVER_INCLUDE := $(shell $(PG_CONFIG) --includedir-server)
 PG_CPPFLAGS  = -Iextension -MMD -MP
 PG_CXXFLAGS  = -std=c++20 -O2 -ffp-contract=off -Wall -Wextra -Wshadow=local $(WERROR)
-SHLIB_LINK   = -lstdc++
+SHLIB_LINK   = -lstdc++ -lcrypto
 override with_llvm := no
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)

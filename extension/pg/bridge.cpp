@@ -101,3 +101,17 @@ void raise(const Outcome &outcome) {
 }
 
 } // namespace ticketflow::pg::detail
+
+namespace ticketflow::pg {
+
+void raise_inside_call(core::Condition condition, const char *message, const char *more, const char *hint) {
+    detail::Outcome outcome;
+    outcome.data = nullptr;
+    outcome.sqlstate = detail::sqlstate_of(condition);
+    strlcpy(outcome.message, message, sizeof outcome.message);
+    strlcpy(outcome.detail, more, sizeof outcome.detail);
+    strlcpy(outcome.hint, hint, sizeof outcome.hint);
+    detail::raise(outcome);
+}
+
+} // namespace ticketflow::pg

@@ -74,6 +74,9 @@ template <class F> auto call(F &&f) -> std::invoke_result_t<F &> {
     detail::throw_caught_error(memory);
 }
 
+// Our own error from inside call(), where nothing may be thrown: it arrives outside as an Error.
+[[noreturn]] void raise_inside_call(core::Condition condition, const char *message, const char *detail, const char *hint);
+
 // PostgreSQL calls C++: whatever f throws becomes a PostgreSQL error after every C++ object is gone.
 template <class F> auto entry(F &&f) -> std::invoke_result_t<F &> {
     detail::Outcome outcome;

@@ -69,3 +69,48 @@ inline bool update_row(Relation relation, ItemPointer at, HeapTuple row) {
 }
 
 } // namespace ticketflow::pg
+
+extern "C" {
+#include <catalog/pg_attribute.h>
+#include <executor/executor.h>
+#include <utils/regproc.h>
+#include <utils/rel.h>
+#include <utils/relcache.h>
+}
+
+namespace ticketflow::pg::compat {
+
+inline List *qualified_name_list(const char *name) {
+#if PG_VERSION_NUM >= 160000
+    return stringToQualifiedNameList(name, nullptr);
+#else
+    return stringToQualifiedNameList(name);
+#endif
+}
+
+inline Oid primary_key_index(Relation relation) {
+#if PG_VERSION_NUM >= 180000
+    return RelationGetPrimaryKeyIndex(relation, true);
+#else
+    return RelationGetPrimaryKeyIndex(relation);
+#endif
+}
+
+// Virtual generated columns have no value in the tuples that a trigger sees.
+inline bool is_virtual_generated([[maybe_unused]] Form_pg_attribute attribute) {
+#if PG_VERSION_NUM >= 180000
+    return attribute->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL;
+#else
+    return false;
+#endif
+}
+
+inline void insert_index_tuples(ResultRelInfo *result, TupleTableSlot *slot, EState *estate) {
+#if PG_VERSION_NUM >= 160000
+    ExecInsertIndexTuples(result, slot, estate, false, false, nullptr, NIL, false);
+#else
+    ExecInsertIndexTuples(result, slot, estate, false, false, nullptr, NIL);
+#endif
+}
+
+} // namespace ticketflow::pg::compat

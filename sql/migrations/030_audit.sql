@@ -1,4 +1,4 @@
--- audit: field history of tickets and the log of every change.
+-- audit: field history of tickets and the log of every change. docs/audit.md explains the columns that the guide lacks.
 
 CREATE TABLE task_history (
   id bigserial PRIMARY KEY,
@@ -8,20 +8,79 @@ CREATE TABLE task_history (
   old_value text,
   new_value text,
   change_type varchar(20) NOT NULL CHECK (change_type IN ('created', 'updated', 'deleted')),
-  created_at timestamptz NOT NULL DEFAULT now()
+  created_at timestamptz NOT NULL DEFAULT now(),
+  transaction_id bigint NOT NULL DEFAULT pg_current_xact_id()::text::bigint
 );
-COMMENT ON TABLE task_history IS 'One row a changed field of a ticket; outlives the ticket.';
+COMMENT ON TABLE task_history IS 'One row a changed field of a ticket, one for its creation and one for its deletion; outlives the ticket.';
+COMMENT ON COLUMN task_history.task_id IS 'The ticket; no foreign key, because history outlives it.';
+COMMENT ON COLUMN task_history.user_id IS 'Who did it; null: the system. No foreign key, because history outlives people.';
+COMMENT ON COLUMN task_history.field IS 'The changed column; * for the whole ticket, whose title the value then is.';
+COMMENT ON COLUMN task_history.old_value IS 'The text of the value, whatever the session''s settings; null where the column was null.';
+COMMENT ON COLUMN task_history.created_at IS 'When the changing statement began.';
+COMMENT ON COLUMN task_history.transaction_id IS 'The transaction, as in audit_log.';
 CREATE INDEX idx_task_history_task ON task_history (task_id);
 CREATE INDEX idx_task_history_user ON task_history (user_id);
 CREATE INDEX idx_task_history_created ON task_history (created_at);
 
+CREATE TABLE task_history_archive (LIKE task_history INCLUDING COMMENTS, archived_at timestamptz NOT NULL DEFAULT now());
+ALTER TABLE task_history_archive ADD PRIMARY KEY (id);
+CREATE INDEX task_history_archive_task ON task_history_archive (task_id);
+COMMENT ON TABLE task_history_archive IS 'What was deleted from task_history: retention moves, it does not destroy.';
+
 CREATE TABLE audit_log (
-  id bigserial PRIMARY KEY,
+  id bigserial,
   table_name text NOT NULL,
   operation text NOT NULL,
   user_id text,
   old_values jsonb,
   new_values jsonb,
-  created_at timestamptz NOT NULL DEFAULT now()
+  created_at timestamptz NOT NULL DEFAULT now(),
+  transaction_id bigint NOT NULL DEFAULT pg_current_xact_id()::text::bigint,
+  context bigint,
+  record bigint NOT NULL DEFAULT 0,
+  moved_to bigint,
+  record_key jsonb,
+  request_id text,
+  cause text,
+  row_digest bytea,
+  PRIMARY KEY (record, id, created_at)
+) PARTITION BY RANGE (created_at);
+COMMENT ON TABLE audit_log IS 'Every change of an audited table, one partition a month. View audit_trail shows it with its context.';
+COMMENT ON COLUMN audit_log.id IS 'Order of changes: of two changes of one row the later has the greater id.';
+COMMENT ON COLUMN audit_log.operation IS 'INSERT, UPDATE, DELETE or TRUNCATE.';
+COMMENT ON COLUMN audit_log.user_id IS 'Who did it; null: the system.';
+COMMENT ON COLUMN audit_log.old_values IS 'UPDATE: the changed columns before; DELETE: the row.';
+COMMENT ON COLUMN audit_log.new_values IS 'UPDATE: the changed columns after; INSERT: the row.';
+COMMENT ON COLUMN audit_log.created_at IS 'When the changing statement began.';
+COMMENT ON COLUMN audit_log.transaction_id IS 'The transaction, 64 bits: compare with pg_current_xact_id().';
+COMMENT ON COLUMN audit_log.context IS 'Who was connected and from where: a row of audit_contexts.';
+COMMENT ON COLUMN audit_log.record IS 'What the index finds a row''s changes by: ticketflow.audit_record(table_name, record_key).';
+COMMENT ON COLUMN audit_log.moved_to IS 'The record that the row became where its key changed.';
+COMMENT ON COLUMN audit_log.record_key IS 'The key of the row (before the change); null where the table has none.';
+COMMENT ON COLUMN audit_log.request_id IS 'Setting app.request_id.';
+COMMENT ON COLUMN audit_log.cause IS 'Setting app.cause; "cascade: table" where a foreign key did it.';
+COMMENT ON COLUMN audit_log.row_digest IS 'SHA-256 of the content, made when the row was written; null for rows of other triggers.';
+CREATE INDEX audit_log_time ON audit_log USING brin (created_at, id, transaction_id) WITH (pages_per_range = 32);
+CREATE INDEX audit_log_moved ON audit_log (moved_to) WHERE moved_to IS NOT NULL;
+
+CREATE TABLE audit_log_default PARTITION OF audit_log DEFAULT;
+COMMENT ON TABLE audit_log_default IS 'Takes the changes of a month whose partition nobody made, so that no write fails.';
+
+CREATE TABLE audit_contexts (
+  id bigint NOT NULL,
+  digest bytea NOT NULL,
+  database_role text,
+  login_role text,
+  actor_kind text,
+  client_address text,
+  application_name text,
+  first_seen timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE audit_log IS 'Every change of an audited table.';
+COMMENT ON TABLE audit_contexts IS 'From where changes were made, once a combination (twice where two sessions met it at one time).';
+COMMENT ON COLUMN audit_contexts.id IS 'The first 64 bits of the digest.';
+COMMENT ON COLUMN audit_contexts.digest IS 'SHA-256 of the content.';
+COMMENT ON COLUMN audit_contexts.database_role IS 'The role that was acting.';
+COMMENT ON COLUMN audit_contexts.login_role IS 'The role that had logged in.';
+COMMENT ON COLUMN audit_contexts.actor_kind IS 'user, system, import, ai or api_key: setting app.actor_kind, else whether there was a user.';
+COMMENT ON COLUMN audit_contexts.client_address IS 'The client''s address; null for a local socket.';
+CREATE INDEX audit_contexts_id ON audit_contexts (id);

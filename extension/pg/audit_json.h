@@ -1,0 +1,63 @@
+// Builds one JSON object twice in one pass: the binary jsonb that the log stores and the text that its hash covers.
+// Everything here may raise a PostgreSQL error (out of memory): use it inside call(). No destructors, PostgreSQL's memory.
+#pragma once
+
+#include "pg/bridge.h"
+#include "pg/compat.h"
+
+extern "C" {
+#include <lib/stringinfo.h>
+#include <utils/jsonb.h>
+#include <utils/numeric.h>
+}
+
+namespace ticketflow::pg::audit {
+
+// A key of a JSON object with the form it has in the text: `"name": `.
+struct JsonKey {
+    const char *name;
+    uint32 length;
+    const char *quoted;
+    uint32 quoted_length;
+};
+
+JsonKey make_json_key(const char *name);
+// The order in which jsonb keeps keys: shorter first, then by bytes.
+bool json_key_less(const JsonKey &a, const JsonKey &b);
+
+// `text` as a JSON string, quotes included, the way jsonb prints it.
+void append_json_string(StringInfo to, const char *text, size_t length);
+
+// Keys must be added in the order of json_key_less.
+class JsonObject {
+  public:
+    void start(int most_members);
+    void add_null(const JsonKey &key);
+    void add_bool(const JsonKey &key, bool value);
+    void add_string(const JsonKey &key, const char *text, size_t length);
+    void add_integer(const JsonKey &key, int64 value);
+    void add_numeric(const JsonKey &key, Numeric value);
+    void add_document(const JsonKey &key, Jsonb *value);
+    // The finished object; text() holds its printed form.
+    Jsonb *finish();
+
+    bool empty() const { return count_ == 0; }
+    size_t stored_bytes() const { return static_cast<size_t>(values_.len); }
+    const StringInfoData &text() const { return text_; }
+
+  private:
+    struct Member {
+        JsonKey key;
+        uint32 kind;
+        uint32 offset;
+        uint32 length;
+    };
+    void open_member(const JsonKey &key, uint32 kind, const void *value, size_t length);
+
+    Member *members_;
+    int count_;
+    StringInfoData values_;
+    StringInfoData text_;
+};
+
+} // namespace ticketflow::pg::audit

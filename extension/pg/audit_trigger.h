@@ -1,0 +1,20 @@
+// What the audit trigger and the history trigger share.
+#pragma once
+
+#include "pg/audit_table.h"
+
+extern "C" {
+#include <commands/trigger.h>
+}
+
+namespace ticketflow::pg::audit {
+
+// The trigger's call, or a Failure where it is none or not an AFTER trigger.
+TriggerData *trigger_data(FunctionCallInfo fcinfo, const char *function);
+
+// A Failure where the changes of the table have no place to go.
+void require_log(const Table &table, const char *kind);
+
+void init();
+
+} // namespace ticketflow::pg::audit

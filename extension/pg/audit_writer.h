@@ -1,0 +1,43 @@
+// Writes rows of the log into its table and indexes, past the executor: rows of one statement are collected and written
+// together when the statement ends. Functions may raise a PostgreSQL error: use them inside call().
+#pragma once
+
+#include "pg/bridge.h"
+#include "pg/compat.h"
+
+extern "C" {
+#include <datatype/timestamp.h>
+#include <executor/execdesc.h>
+}
+
+namespace ticketflow::pg::audit {
+
+inline constexpr int kMostLogColumns = 16;
+
+// The columns that one kind of log row fills, by name; the others are null.
+struct LogShape {
+    int count;
+    int time_column; // what partitions are by
+    struct {
+        const char *name;
+        Oid type; // TEXTOID stands for varchar too; InvalidOid: whatever the table has
+        bool required;
+    } columns[kMostLogColumns];
+};
+
+struct LogRow {
+    Datum values[kMostLogColumns];
+    bool nulls[kMostLogColumns];
+};
+
+// Where the values of the next row must live.
+MemoryContext row_memory(Oid log, const LogShape *shape);
+// Takes the row; `log` and `shape` as given to row_memory().
+void add_row(Oid log, const LogShape *shape, const LogRow &row);
+
+// The statement that runs now: null where a row comes from elsewhere (COPY, deferred triggers, logical apply).
+const PlannedStmt *current_statement();
+
+void register_writer();
+
+} // namespace ticketflow::pg::audit
