@@ -37,7 +37,7 @@ BEGIN
   FOR attempt IN 1..2 LOOP
     EXECUTE format(
       'SELECT count(*) FROM (SELECT FROM %I d JOIN tasks t ON t.id = d.task_id
-        WHERE d.document @@ $1 AND NOT t.id = ANY ($10) %s LIMIT 10001) hits', documents, filters)
+        WHERE matches(d.document, $1) AND NOT t.id = ANY ($10) %s LIMIT 10001) hits', documents, filters)
       INTO found USING wanted, statuses, priorities, categories, teams, assignees, tagged, created_from, created_before, numbered;
     EXIT WHEN found > 0 OR numbered <> '{}' OR attempt = 2;
     EXIT WHEN any_of(wanted) = wanted;
@@ -45,15 +45,18 @@ BEGIN
     loosened := true;
   END LOOP;
 
+  -- Inside, the index's order alone, since PostgreSQL 15 takes an ordered scan for no longer key; outside, ties by id.
   RETURN QUERY EXECUTE format(
     'WITH top AS (
        SELECT h.* FROM (
          SELECT n.task_id, n.tier, 0::double precision AS score FROM search_numbers($15) n
           WHERE n.task_id = ANY ($10) AND ($11 IS NULL OR (n.tier, n.task_id) < ($11, $13))
          UNION ALL
-         (SELECT d.task_id, 0, -(d.document <@> $1) FROM %1$I d JOIN tasks t ON t.id = d.task_id
-           WHERE d.document @@ $1 AND NOT t.id = ANY ($10) %2$s %3$s
-           ORDER BY d.document <@> $1, d.task_id DESC LIMIT $14)) h
+         (SELECT x.task_id, 0, -x.distance FROM (
+            SELECT d.task_id, d.document <@> $1 AS distance FROM %1$I d JOIN tasks t ON t.id = d.task_id
+             WHERE matches(d.document, $1) AND NOT t.id = ANY ($10) %2$s %3$s
+             ORDER BY d.document <@> $1 FETCH FIRST ($14) ROWS WITH TIES) x
+          ORDER BY x.distance, x.task_id DESC LIMIT $14)) h
        ORDER BY h.tier DESC, h.score DESC, h.task_id DESC LIMIT $14)
      SELECT t.id, t.ticket_number::text, t.title::text, t.status::text, t.priority::text, t.category::text, t.created_at,
        h.score, search_snippet(t.id, $1), CASE h.tier WHEN 2 THEN ''number'' WHEN 1 THEN ''part of the number'' ELSE ''text'' END,
@@ -69,7 +72,7 @@ BEGIN
       least(found, 10000) + cardinality(numbered), found <= 10000;
 END
 $$
-SET search_path FROM CURRENT;
+SET search_path FROM CURRENT SET jit = off;
 COMMENT ON FUNCTION search_tasks(text, integer, text[], text[], text[], integer[], text[], text[], timestamptz, timestamptz, text) IS
   'Tickets that match, best first, of those that the caller may see. query: words (all of them, the last one may be unfinished), '
   '"a phrase", or, -not; whole and partial ticket numbers come first. max_results 1 to 1000. Filters take any of the given '

@@ -21,7 +21,7 @@ BEGIN
   FOR attempt IN 1..2 LOOP
     EXECUTE format(
       'SELECT count(*) FROM (SELECT FROM article_documents d JOIN knowledge_articles a ON a.id = d.article_id
-        WHERE d.document @@ $1 %s LIMIT 10001) hits', filters)
+        WHERE matches(d.document, $1) %s LIMIT 10001) hits', filters)
       INTO found USING wanted, categories, tagged;
     EXIT WHEN found > 0 OR attempt = 2 OR any_of(wanted) = wanted;
     wanted := any_of(wanted);
@@ -30,10 +30,12 @@ BEGIN
 
   RETURN QUERY EXECUTE format(
     'WITH top AS (
-       SELECT d.article_id, d.document, -(d.document <@> $1) AS score
-       FROM article_documents d JOIN knowledge_articles a ON a.id = d.article_id
-       WHERE d.document @@ $1 %s %s
-       ORDER BY d.document <@> $1, d.article_id DESC LIMIT $6)
+       SELECT x.article_id, x.document, -x.distance AS score FROM (
+         SELECT d.article_id, d.document, d.document <@> $1 AS distance
+         FROM article_documents d JOIN knowledge_articles a ON a.id = d.article_id
+         WHERE matches(d.document, $1) %s %s
+         ORDER BY d.document <@> $1 FETCH FIRST ($6) ROWS WITH TIES) x
+       ORDER BY x.distance, x.article_id DESC LIMIT $6)
      SELECT a.id, a.title::text, a.category::text, a.status::text, h.score,
        snippet(''ticket_language'', ARRAY[substr(a.content, 1, 100000), a.title], $1),
        CASE WHEN $7 THEN ''without: '' || array_to_string(words_in(''ticket_language'', $8, h.document, false), '', '') END,
@@ -44,7 +46,7 @@ BEGIN
     USING wanted, categories, tagged, seen.score, seen.id, max_results, loosened, query, least(found, 10000), found <= 10000;
 END
 $$
-SET search_path FROM CURRENT;
+SET search_path FROM CURRENT SET jit = off;
 COMMENT ON FUNCTION search_articles(text, integer, text[], text[], text) IS
   'Articles of the knowledge base that match, best first, of those that the caller may see; the query, relaxing, total and pages '
   'as in search_tasks. Errors: 22023 max_results or page.';
