@@ -10,9 +10,9 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr long long kSkew = 30;           // seconds that clocks may differ
+constexpr double kSkew = 30;              // seconds that clocks may differ
 constexpr size_t kLongestToken = 32768;   // bytes
-constexpr long long kForever = 1LL << 62;
+constexpr double kForever = 1e15;
 
 // $.a.b[0]['c'] and the older .a.b; nothing where the path leads nowhere.
 const json::value *follow(const json::value &root, std::string_view path) {
@@ -49,14 +49,14 @@ const json::value *follow(const json::value &root, std::string_view path) {
     return at;
 }
 
-std::optional<long long> time_claim(const json::object &claims, const char *name) {
+std::optional<double> time_claim(const json::object &claims, const char *name) {
     const auto *value = claims.if_contains(name);
     if (!value || value->is_null())
         return {};
     if (!value->is_number())
         throw failure::bad_claims(std::string("The JWT '") + name + "' claim must be a number");
     double seconds = value->to_number<double>();
-    return std::isfinite(seconds) && std::fabs(seconds) < 1e15 ? (long long)(seconds) : seconds > 0 ? kForever : -kForever;
+    return std::isfinite(seconds) && std::fabs(seconds) < kForever ? seconds : seconds > 0 ? kForever : -kForever;
 }
 
 void check_audience(const json::object &claims, const std::string &wanted) {
@@ -120,7 +120,7 @@ json::object verified_claims(std::string_view token, const KeySet &keys) {
     return object_of(parts[1]);
 }
 
-void check_times(long long expires, long long not_before, long long now) {
+void check_times(double expires, double not_before, double now) {
     if (now > expires && now - expires > kSkew)
         throw failure::bad_claims("JWT expired");
     if (not_before > now && not_before - now > kSkew)
@@ -163,8 +163,8 @@ Identity Authenticator::identify(const Request &request, long long now) {
         return cached->second.identity;
     }
     json::object claims = verified_claims(token, *keys_);
-    long long expires = time_claim(claims, "exp").value_or(kForever);
-    long long not_before = time_claim(claims, "nbf").value_or(-kForever);
+    double expires = time_claim(claims, "exp").value_or(kForever);
+    double not_before = time_claim(claims, "nbf").value_or(-kForever);
     check_times(expires, not_before, now);
     auto issued = time_claim(claims, "iat");
     if (issued && *issued > now && *issued - now > kSkew)
@@ -187,7 +187,7 @@ Identity Authenticator::identify(const Request &request, long long now) {
     return remember(std::move(token), {std::move(identity), expires, not_before}).identity;
 }
 
-std::string sign_token(std::string_view claims, const KeySet &keys, long long now, long long lifetime) {
+std::string sign_token(std::string_view claims, const KeySet &keys, double now, long long lifetime) {
     boost::system::error_code ec;
     json::value parsed = json::parse(claims, ec);
     if (ec || !parsed.is_object())
@@ -195,8 +195,8 @@ std::string sign_token(std::string_view claims, const KeySet &keys, long long no
     if (keys.signing_secret.empty())
         throw std::invalid_argument("no symmetric key is configured to sign with");
     auto &object = parsed.as_object();
-    object.emplace("iat", now);
-    object.emplace("exp", now + lifetime);
+    object.emplace("iat", std::floor(now * 1000) / 1000);
+    object.emplace("exp", (long long)(now) + lifetime);
     std::string header = "{\"alg\":\"HS256\",\"typ\":\"JWT\"";
     if (!keys.signing_id.empty())
         header += ",\"kid\":" + json_quote(keys.signing_id);

@@ -16,8 +16,8 @@ struct Identity {
     std::string claims;   // a JSON object, always with "role"
     std::string user;     // the claim `sub`
     std::string key;      // a key of the desk, not a token
-    std::optional<long long> issued; // the claim `iat`
-    bool authenticated = false;      // a token or key was given
+    std::optional<double> issued; // the claim `iat`
+    bool authenticated = false;   // a token or key was given
 };
 
 // One for each thread: the cache needs no lock.
@@ -32,7 +32,7 @@ class Authenticator {
   private:
     struct Cached {
         Identity identity;
-        long long expires, not_before;
+        double expires, not_before;
     };
     Identity anonymous() const;
     const Cached &remember(std::string token, Cached entry);
@@ -42,8 +42,9 @@ class Authenticator {
     std::unordered_map<std::string, Cached> cache_;
 };
 
-// A token HS256-signed over `claims` (a JSON object) with `lifetime` seconds added as exp, unless it has one. Throws
+// A token HS256-signed over `claims` (a JSON object), with iat and exp added unless they are there. iat has a fraction: a token
+// made in the second in which the password changed must not count as older than the change. Throws
 // std::invalid_argument where claims is no object.
-std::string sign_token(std::string_view claims, const KeySet &keys, long long now, long long lifetime);
+std::string sign_token(std::string_view claims, const KeySet &keys, double now, long long lifetime);
 
 } // namespace ticketflow::http

@@ -33,7 +33,7 @@ void register_token(CLI::App &app) {
             for (auto [name, value] : {std::pair{"sub", &flags->user}, {"role", &flags->role}, {"aud", &flags->audience}})
                 if (!value->empty())
                     claims.as_object()[name] = *value;
-            std::cout << sign_token(boost::json::serialize(claims), load_keys(config), std::time(nullptr),
+            std::cout << sign_token(boost::json::serialize(claims), load_keys(config), double(std::time(nullptr)),
                                     flags->lifetime ? flags->lifetime : config.jwt_lifetime)
                       << "\n";
         } catch (const std::exception &error) {

@@ -16,7 +16,7 @@ std::string text_of(const json::object &row, const char *name) {
 
 } // namespace
 
-void answer_login(const KeySet &keys, const Config &config, long long now, Answer &answer) {
+void answer_login(const KeySet &keys, const Config &config, double now, Answer &answer) {
     boost::system::error_code ec;
     json::value parsed = json::parse(answer.result ? answer.view : std::string_view(answer.text), ec);
     if (!ec && parsed.is_array() && parsed.as_array().size() == 1)

@@ -1,6 +1,6 @@
 #include "service.h"
 
-#include "openapi.h"
+#include "log.h"
 
 #include <algorithm>
 #include <chrono>
@@ -16,6 +16,8 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 long long unix_time() {
     return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
+
+double precise_time() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
 std::string server_timing(const Answer &answer, double total) {
     char text[256];
@@ -63,7 +65,8 @@ asio::awaitable<Answer> Service::handle(const Request &request, Running &running
     } catch (const Error &error) {
         answer = answer_from(error);
     } catch (const std::exception &error) {
-        answer = answer_from({500, "TF500", "internal error", error.what(), {}, {}, {}});
+        log_event(Level::error, "internal error", {{"request_id", json_quote(request.id)}, {"error", json_quote(error.what())}});
+        answer = answer_from({500, "TF500", "internal error", {}, {}, {}, {}});
     }
     if (settings.config->server_timing)
         answer.headers.emplace_back("Server-Timing", server_timing(answer, seconds_since(started)));
@@ -117,7 +120,7 @@ asio::awaitable<Answer> Service::call(const Request &request, Running &running) 
     }
     const auto &logins = settings.config->login_functions;
     if (answer.code.empty() && std::find(logins.begin(), logins.end(), name) != logins.end())
-        answer_login(*settings.keys, *settings.config, unix_time(), answer);
+        answer_login(*settings.keys, *settings.config, precise_time(), answer);
     answer.function = std::move(name);
     answer.role = std::move(identity.role);
     answer.user = std::move(identity.user);

@@ -54,6 +54,6 @@ void add_cors(const Request &request, const Config &config, Answer &answer);
 bool is_preflight(const Request &request);
 
 // A login function's row becomes a token, or the error that the row describes.
-void answer_login(const KeySet &keys, const Config &config, long long now, Answer &answer);
+void answer_login(const KeySet &keys, const Config &config, double now, Answer &answer);
 
 } // namespace ticketflow::http
