@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <ctime>
+#include <mutex>
 #include <spdlog/async.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -13,7 +14,11 @@ namespace ticketflow::http {
 
 namespace {
 
+constexpr size_t kBatch = 128 * 1024;
+
 std::shared_ptr<spdlog::logger> logger;
+std::mutex batch_mutex;
+std::string batch; // lines of requests that were not handed to the logger yet
 
 spdlog::level::level_enum level_of(std::string_view name) {
     return name == "crit" ? spdlog::level::critical : name == "error" ? spdlog::level::err : name == "warn" ? spdlog::level::warn
@@ -22,7 +27,7 @@ spdlog::level::level_enum level_of(std::string_view name) {
 
 spdlog::level::level_enum level_of(Level level) {
     constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::debug, spdlog::level::info, spdlog::level::warn,
-                                                     spdlog::level::err, spdlog::level::critical};
+                                                     spdlog::level::err, spdlog::level::critical, spdlog::level::critical};
     return kLevels[int(level)];
 }
 
@@ -75,13 +80,11 @@ std::string line(const char *level, std::string_view message) {
 void start_log(std::string_view level) {
     spdlog::init_thread_pool(16384, 1);
     auto sink = std::make_shared<spdlog::sinks::stdout_sink_mt>();
-    // Blocking on a full queue loses no line; the queue takes the cost of writing off the requests.
+    // Blocking on a full queue loses no line. Waking the writer costs more than a whole request, so lines come in batches.
     logger = std::make_shared<spdlog::async_logger>("ticketflow", sink, spdlog::thread_pool(), spdlog::async_overflow_policy::block);
     logger->set_pattern("%v");
     logger->set_level(level_of(level));
-    logger->flush_on(spdlog::level::warn);
     spdlog::register_logger(logger);
-    spdlog::flush_every(std::chrono::seconds(1));
 }
 
 void set_log_level(std::string_view level) {
@@ -89,20 +92,30 @@ void set_log_level(std::string_view level) {
         logger->set_level(level_of(level));
 }
 
+void flush_log() {
+    std::lock_guard<std::mutex> lock(batch_mutex);
+    if (batch.empty() || !logger)
+        return;
+    batch.pop_back(); // the logger ends what it writes with a line break
+    logger->log(spdlog::level::critical, "{}", batch);
+    logger->flush();
+    batch.clear();
+}
+
 void stop_log() {
-    if (logger)
-        logger->flush();
+    flush_log();
     logger.reset();
     spdlog::shutdown();
 }
 
 void log_event(Level level, std::string_view message, std::initializer_list<std::pair<std::string_view, std::string>> fields) {
-    static constexpr const char *kNames[] = {"debug", "info", "warn", "error", "critical"};
+    static constexpr const char *kNames[] = {"debug", "info", "warn", "error", "critical", "info"};
     if (!logger || !logger->should_log(level_of(level)))
         return;
     std::string out = line(kNames[int(level)], message);
     for (const auto &[name, value] : fields)
         out += ",\"" + std::string(name) + "\":" + value;
+    flush_log(); // keeps the order
     logger->log(level_of(level), "{}", out + "}");
     logger->flush(); // events are few, and somebody may be waiting for "listening"
 }
@@ -126,7 +139,13 @@ void log_request(const Request &request, const Answer &answer, double seconds, s
     append_number(out, "ms", seconds * 1e3);
     append_number(out, "wait_ms", answer.seconds_wait * 1e3);
     append_number(out, "database_ms", answer.seconds_database * 1e3);
-    logger->log(level, "{}", out + "}");
+    out += "}\n";
+    std::unique_lock<std::mutex> lock(batch_mutex);
+    batch += out;
+    bool full = batch.size() > kBatch;
+    lock.unlock();
+    if (full)
+        flush_log();
 }
 
 } // namespace ticketflow::http

@@ -11,11 +11,13 @@ namespace ticketflow::http {
 struct Answer;
 struct Request;
 
-enum class Level { debug, info, warn, error, critical };
+// A milestone is written whatever the level: others wait for it.
+enum class Level { debug, info, warn, error, critical, milestone };
 
 void start_log(std::string_view level);
 void set_log_level(std::string_view level);
-void stop_log(); // writes what is still queued
+void flush_log(); // the lines of requests go out in batches, ten times a second
+void stop_log();  // writes what is still queued
 
 // A field's value is JSON already; quote text with json_quote.
 void log_event(Level level, std::string_view message, std::initializer_list<std::pair<std::string_view, std::string>> fields = {});

@@ -175,7 +175,7 @@ void Server::accept_from(const Listening &listening, bool admin) {
     ::fcntl(listening.file, F_SETFL, O_NONBLOCK);
     listening_.push_back(listening.file);
     asio::co_spawn(workers_[0]->context, accept_loop(listening.file, admin), asio::detached);
-    log_event(Level::info, admin ? "admin listening" : "listening",
+    log_event(Level::milestone, admin ? "admin listening" : "listening",
               {{"address", json_quote(listening.address)}, {"port", std::to_string(listening.port)}});
 }
 
@@ -235,6 +235,7 @@ int Server::run() {
     Watcher::Events events;
     events.loaded = [this](std::shared_ptr<const SchemaCache> cache) { give_schema(std::move(cache)); };
     events.reload_config = [this] { asio::post(workers_[0]->context, [this] { reload_config(); }); };
+    workers_[0]->on_tick = flush_log;
     workers_[0]->on_second = [this] { watch_key_file(); };
     watcher_ = std::make_unique<Watcher>(settings_.config, metrics_, std::move(events));
     asio::co_spawn(workers_[0]->context, signals(), asio::detached);
@@ -247,7 +248,7 @@ int Server::run() {
     notify_systemd("READY=1");
     for (auto &worker : workers_)
         worker->join();
-    log_event(Level::info, "stopped");
+    log_event(Level::milestone, "stopped");
     return 0;
 }
 

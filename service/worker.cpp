@@ -73,6 +73,8 @@ asio::awaitable<void> Worker::tick() {
             co_return;
         heartbeat = std::chrono::duration_cast<std::chrono::seconds>(Clock::now().time_since_epoch()).count();
         look_at_clients();
+        if (on_tick)
+            on_tick();
         if (count % kTicksPerSecond == 0) {
             pool.tick();
             if (on_second)

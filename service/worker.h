@@ -47,7 +47,7 @@ class Worker {
     Service service;
     bool draining = false;
     std::atomic<long long> heartbeat{0}; // steady seconds of the last tick
-    std::function<void()> on_second;     // of the first worker: reload checks
+    std::function<void()> on_tick, on_second; // of the first worker: log lines, reload checks
 
   private:
     asio::awaitable<void> tick();
