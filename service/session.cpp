@@ -144,7 +144,7 @@ template <class Stream> class Session {
         request.peer = context_.peer;
         request.id = request_id(request.header(lower(config().trace_header)));
         Answer answer;
-        ++context_.metrics.in_flight;
+        context_.metrics.in_flight += context_.counted ? 1 : 0;
         watched_.expect(Phase::handling, 0);
         if (reader_.state() == RequestReader::State::failed) {
             answer = context_.worker.service.refuse(request, reader_.error());
@@ -161,7 +161,7 @@ template <class Stream> class Session {
         }
         keep = keep && !answer.close && !watched_.drain;
         bool sent = co_await send(request, answer, keep, started);
-        --context_.metrics.in_flight;
+        context_.metrics.in_flight -= context_.counted ? 1 : 0;
         co_return keep && sent;
     }
 
@@ -232,23 +232,24 @@ template <class Stream> class Session {
     bool lingers_ = false;
 };
 
-// Counts the connection while it lives.
+// Counts a client's connection while it lives; those of the admin listener are not clients.
 struct Counted {
-    explicit Counted(Metrics &metrics) : metrics(metrics) { ++metrics.connections; }
-    ~Counted() { --metrics.connections; }
+    explicit Counted(const SessionContext &context) : metrics(context.metrics), step(context.counted ? 1 : 0) { metrics.connections += step; }
+    ~Counted() { metrics.connections -= step; }
     Metrics &metrics;
+    long step;
 };
 
 } // namespace
 
 asio::awaitable<void> serve_plain(SessionContext context, Socket socket) {
-    Counted counted(context.metrics);
+    Counted counted(context);
     auto session = std::make_unique<Session<Socket>>(std::move(context), std::move(socket));
     co_await session->run();
 }
 
 asio::awaitable<void> serve_tls(SessionContext context, Socket socket, std::shared_ptr<asio::ssl::context> tls) {
-    Counted counted(context.metrics);
+    Counted counted(context);
     long long timeout = context.worker.service.config().header_timeout;
     asio::ssl::stream<Socket> stream(std::move(socket), *tls);
     auto session = std::make_unique<Session<asio::ssl::stream<Socket>>>(std::move(context), std::move(stream));
