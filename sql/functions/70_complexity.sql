@@ -1,16 +1,17 @@
 -- complexity: what a score is made from, and scores kept current.
 
-CREATE OR REPLACE FUNCTION task_sla_risk(task tasks) RETURNS double precision
+-- Columns, not the row: a body that is parsed once and holds the row type of tasks would forbid ALTER TABLE tasks ADD COLUMN ... DEFAULT.
+CREATE OR REPLACE FUNCTION task_sla_risk(created_at timestamptz, due_date timestamptz, done_at timestamptz) RETURNS double precision
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
   SELECT CASE
-    WHEN task.due_date IS NULL OR task.resolved_at IS NOT NULL OR task.closed_at IS NOT NULL THEN 0
-    WHEN task.due_date <= now() OR task.due_date <= task.created_at THEN 1
-    ELSE greatest(0, extract(epoch FROM now() - task.created_at) / extract(epoch FROM task.due_date - task.created_at))
+    WHEN due_date IS NULL OR done_at IS NOT NULL THEN 0
+    WHEN due_date <= now() OR due_date <= created_at THEN 1
+    ELSE greatest(0, extract(epoch FROM now() - created_at) / extract(epoch FROM due_date - created_at))
   END::double precision;
 END;
-COMMENT ON FUNCTION task_sla_risk(tasks) IS 'How much of the time until due_date has passed, 0 to 1 (1: missed); 0 without due date and when resolved.';
-REVOKE ALL ON FUNCTION task_sla_risk(tasks) FROM PUBLIC;
+COMMENT ON FUNCTION task_sla_risk(timestamptz, timestamptz, timestamptz) IS 'How much of the time until due_date has passed, 0 to 1 (1: missed); 0 without due date and when resolved.';
+REVOKE ALL ON FUNCTION task_sla_risk(timestamptz, timestamptz, timestamptz) FROM PUBLIC;
 
 -- Joins of whole sets, so that a plan made when the desk was empty still does for an import of a million tickets.
 CREATE OR REPLACE FUNCTION complexity_details(task_ids integer[], OUT task_id integer, OUT details jsonb) RETURNS SETOF record
@@ -19,7 +20,7 @@ BEGIN ATOMIC
   SELECT t.id, jsonb_build_object(
     'comments', COALESCE(c.n, 0), 'attachments', COALESCE(a.n, 0), 'reassignments', COALESCE(h.reassignments, 0),
     'reopens', COALESCE(h.reopens, 0), 'estimated_hours', t.estimated_hours, 'requester', t.created_by,
-    'organization', t.organization_id::text, 'team', t.assigned_team_id::text, 'sla_risk', task_sla_risk(t))
+    'organization', t.organization_id::text, 'team', t.assigned_team_id::text, 'sla_risk', task_sla_risk(t.created_at, t.due_date, COALESCE(t.resolved_at, t.closed_at)))
   FROM (SELECT DISTINCT unnest(task_ids) AS id) wanted
   JOIN tasks t USING (id)
   LEFT JOIN (SELECT c.task_id, count(*) AS n FROM task_comments c WHERE c.task_id = ANY (task_ids) GROUP BY c.task_id) c ON c.task_id = t.id
@@ -56,7 +57,7 @@ BEGIN
   WITH fresh AS MATERIALIZED (
     SELECT t.id, c.score, c.factors, s.override_score, s.override_reason, m.name,
            CASE WHEN s.override_score IS NULL THEN c.escalation_recommended
-                ELSE complexity_escalation(s.override_score, t.priority, t.severity, task_sla_risk(t), p.threshold) END AS escalate
+                ELSE complexity_escalation(s.override_score, t.priority, t.severity, task_sla_risk(t.created_at, t.due_date, COALESCE(t.resolved_at, t.closed_at)), p.threshold) END AS escalate
       FROM complexity_settings p
       LEFT JOIN (SELECT model, name || ' v' || version AS name FROM complexity_models WHERE is_active) m ON true
      CROSS JOIN complexity_details(task_ids) d

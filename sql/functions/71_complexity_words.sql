@@ -28,10 +28,11 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION complexity_sentence(jsonb) IS 'One factor of a score in plain words.';
 
+-- A text body: one that is parsed once and holds the row type of tasks would forbid ALTER TABLE tasks ADD COLUMN ... DEFAULT.
 CREATE OR REPLACE FUNCTION complexity_lines(task tasks,
   OUT line integer, OUT factor text, OUT value text, OUT points numeric, OUT explanation text) RETURNS SETOF record
 LANGUAGE sql STABLE
-BEGIN ATOMIC
+AS $$
   SELECT 0, 'score', complexity_level(s.complexity_score), s.complexity_score::numeric,
          concat(format('harder than %s %% of tickets', s.complexity_score),
            format('; expect %s %s, half of such tickets take %s to %s', e.expected, e.unit, e.low, e.high),
@@ -50,6 +51,6 @@ BEGIN ATOMIC
   SELECT n::integer, f ->> 'name', f ->> 'value', (f ->> 'points')::numeric, complexity_sentence(f)
     FROM ticket_complexity_scores s CROSS JOIN LATERAL jsonb_array_elements(s.factors) WITH ORDINALITY AS factors (f, n)
    WHERE s.task_id = task.id;
-END;
+$$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION complexity_lines(tasks) IS 'The score of a ticket (line 0) and its factors, in words, the heaviest first.';
 REVOKE ALL ON FUNCTION complexity_lines(tasks) FROM PUBLIC;

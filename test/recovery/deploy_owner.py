@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""deploy() by an owner who is no superuser, beside another deploy, and cut off. Prints TAP; runs inside test/with_pg."""
+import os
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+database, owner, stranger = (f'deploy_{os.getpid()}{suffix}' for suffix in ('', '_owner', '_stranger'))
+count = 0
+
+
+def ok(condition, name, *more):
+    global count
+    count += 1
+    print(f"{'ok' if condition else 'not ok'} {count} - {name}", flush=True)
+    if not condition:
+        for text in more:
+            print('# ' + str(text).replace('\n', '\n# '), file=sys.stderr)
+
+
+def psql(script, user='postgres'):
+    return subprocess.run(['psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-v', 'VERBOSITY=verbose', '-d', database, '-U', user, '-f', '-'],
+                          input="SET statement_timeout = '60s';\n" + script, capture_output=True, text=True)
+
+
+def answer(script, user='postgres'):
+    result = psql(script, user)
+    return result.stdout.strip() if result.returncode == 0 else result.stderr
+
+
+def objects():
+    return answer("SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'ticketflow')")
+
+
+def deploying():
+    result = psql("CALL ticketflow.deploy('acme', 'acme_api', 'acme_report')", stranger)
+    ok(result.returncode != 0 and '42501' in result.stderr, 'who may not create schemas is told so', result.stderr)
+    ok(objects() == '0', 'and nothing is half done', objects())
+    result = psql("CALL ticketflow.deploy('acme', 'acme_api', 'acme_report')", owner)
+    ok(result.returncode == 0, 'the owner of the database deploys a desk without being superuser', result.stderr)
+    ok(answer("SELECT string_agg(DISTINCT tableowner, ',') FROM pg_tables WHERE schemaname = 'acme'") == owner, 'it is hers')
+    work = """SET search_path = acme, ticketflow;
+        INSERT INTO users (id, email, role, is_active, is_approved) VALUES ('a', 'a@example.com', 'admin', true, true);
+        INSERT INTO tasks (title, category, created_by) VALUES ('printer jams', 'bug', 'a');
+        CREATE TABLE raw (key text, title text); INSERT INTO raw VALUES ('1', 'a jammed printer');
+        SELECT inserted FROM import_tasks('x', 'raw', '{"external_id": "key", "title": "title"}', defaults => '{"category": "bug"}', author => 'a');
+        SET app.current_user_id = 'a'; SELECT count(*) FROM acme_api.search_tasks('printer');"""
+    ok(answer(work, owner) == '1\n2', 'tickets are numbered, imported and found there', answer('SELECT 1', owner), psql(work, owner).stderr)
+    result = psql("CALL ticketflow.deploy('acme', 'acme_api', 'acme_report')", owner)
+    ok(result.returncode == 0 and ' 0 migration' in result.stderr, 'deploying again applies nothing', result.stderr)
+    result = psql("CALL ticketflow.deploy('acme', 'acme_api', 'acme_report')", stranger)
+    ok(result.returncode != 0 and '42501' in result.stderr, 'nobody else deploys over it', result.stderr)
+
+
+def at_once():
+    before = objects()
+    first = subprocess.Popen(['psql', '-XqAt', '-d', database], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+    def deploy_and_hold():
+        first.stdin.write("BEGIN; CALL ticketflow.deploy('two', 'two_api', 'two_report'); SELECT pg_backend_pid();\n")
+        first.stdin.flush()
+        return first.stdout.readline().strip()
+
+    deploy_and_hold()
+    result = psql("CALL ticketflow.deploy('two', 'two_api', 'two_report')")
+    ok(result.returncode != 0 and '55P03' in result.stderr and 'HINT' in result.stderr, 'a second deploy during a deploy is refused at once', result.stderr)
+    result = psql("CALL ticketflow.deploy('three', 'three_api', 'three_report')")
+    ok('55P03' in result.stderr, 'of another desk too', result.stderr)
+    first.stdin.write('ROLLBACK;\n')
+    first.stdin.flush()
+    ok(answer("SELECT to_regclass('two.tasks') IS NULL") == 't', 'a deploy rolled back leaves nothing')
+    pid = deploy_and_hold()
+    ok(answer(f'SELECT pg_terminate_backend({pid}, 10000)') == 't', 'a deploy is cut off before it commits')
+    first.communicate()
+    ok(objects() == before, 'nothing is half done', objects(), before)
+    result = psql("CALL ticketflow.deploy('two', 'two_api', 'two_report')")
+    ok(result.returncode == 0, 'and the next deploy does it', result.stderr)
+
+
+subprocess.run(['psql', '-XqAt', '-d', 'postgres', '-c', f'CREATE ROLE {owner} LOGIN', '-c', f'CREATE ROLE {stranger} LOGIN', '-c', f'CREATE DATABASE {database} OWNER {owner}',
+                '-c', f'REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC'], check=True)
+psql('CREATE EXTENSION ticketflow')
+deploying()
+at_once()
+subprocess.run(['psql', '-XqAt', '-d', 'postgres', '-c', f'DROP DATABASE {database} WITH (FORCE)', '-c', f'DROP ROLE {owner}', '-c', f'DROP ROLE {stranger}'], check=False)
+print(f'1..{count}')
