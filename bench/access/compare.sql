@@ -52,6 +52,8 @@ INSERT INTO queries VALUES
      'WHERE t.status = ''open'' AND %s ORDER BY t.created_at DESC LIMIT 50) x'),
   ('oldest 50 urgent', 'SELECT count(*) FROM (SELECT t.* FROM tasks t WHERE t.priority = ''urgent'' AND %s ORDER BY t.created_at LIMIT 50) x'),
   ('comments of visible', 'SELECT count(*) FROM task_comments c JOIN tasks t ON t.id = c.task_id WHERE %s'),
+  ('ranked search', 'SELECT count(*) FROM (SELECT t.id FROM task_documents d JOIN tasks t ON t.id = d.task_id '
+     'WHERE %s ORDER BY d.document <@> plainto_tsquery(''english'', ''smoke'') LIMIT 20) x'),
   ('guide search', 'SELECT count(*) FROM (SELECT t.id FROM tasks t WHERE to_tsvector(''english'', t.title || '' '' || COALESCE(t.description, '''')) '
      '@@ plainto_tsquery(''english'', ''smoke'') AND %s ORDER BY t.created_at DESC LIMIT 50) x');
 CREATE TABLE timings (person text, query text, hand numeric, policy numeric);

@@ -1,3 +1,4 @@
+SET search_path = public, ticketflow;
 SET jit = off;
 SET max_parallel_workers_per_gather = 0;
 SELECT format('CALL compare(%L, %L, %L, %s, %L)', person, format(body, rule), format(body, 'true'), :runs, query) FROM people, queries ORDER BY 1 \gexec
