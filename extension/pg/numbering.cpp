@@ -57,9 +57,12 @@ bool keep(const Home &home, const core::Reading &reading) {
         return false;
     if (series->mode == Mode::fast)
         return counter_raise(home, series->prefix, reading.period, series->start, reading.parts.number);
+    // Counters never go back, so one that is far enough need not be locked.
     const auto before = gapless_peek(home, series->prefix, reading.period);
+    if (before && *before >= reading.parts.number)
+        return false;
     gapless_raise(home, series->prefix, reading.period, series->start, reading.parts.number);
-    return !before || *before < reading.parts.number;
+    return true;
 }
 
 core::Reader reader_for(const Home &home) {

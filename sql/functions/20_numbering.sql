@@ -140,7 +140,8 @@ CREATE OR REPLACE TRIGGER given_number BEFORE INSERT ON tasks FOR EACH ROW
 CREATE OR REPLACE TRIGGER given_number_again BEFORE UPDATE OF ticket_number ON tasks FOR EACH ROW
   WHEN (NEW.ticket_number <> '' AND OLD.ticket_number <> NEW.ticket_number AND OLD.ticket_number NOT LIKE 'pending-%')
   EXECUTE FUNCTION refuse_alias_as_number();
-CREATE OR REPLACE TRIGGER keep_number AFTER DELETE ON tasks FOR EACH ROW EXECUTE FUNCTION keep_ticket_number();
+CREATE OR REPLACE TRIGGER keep_number AFTER DELETE ON tasks FOR EACH ROW
+  WHEN (OLD.ticket_number NOT LIKE 'pending-%') EXECUTE FUNCTION keep_ticket_number();
 CREATE OR REPLACE TRIGGER keep_former_number AFTER UPDATE OF ticket_number ON tasks FOR EACH ROW
   WHEN (OLD.ticket_number <> NEW.ticket_number AND OLD.ticket_number NOT LIKE 'pending-%')
   EXECUTE FUNCTION keep_ticket_number();

@@ -1,0 +1,118 @@
+"""Private PostgreSQL clusters for tests that crash, promote or restart a server, and a little TAP.
+
+    from cluster import Cluster, ok, is_, done      (test/lib is put on sys.path by the test)
+    with Cluster() as primary:
+        primary.sql("CREATE EXTENSION ticketflow")
+"""
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_count = 0
+_failed = 0
+
+
+def ok(condition, name, note=""):
+    global _count, _failed
+    _count += 1
+    print(f"{'ok' if condition else 'not ok'} {_count} - {name}", flush=True)
+    if not condition:
+        _failed += 1
+        for line in str(note).splitlines():
+            print(f"# {line}", flush=True)
+    return condition
+
+
+def is_(have, want, name):
+    return ok(have == want, name, f"have: {have!r}\nwant: {want!r}")
+
+
+def done():
+    print(f"1..{_count}")
+    sys.exit(1 if _failed else 0)
+
+
+class Cluster:
+    """A server of its own in a temporary folder, with the staged extension; stopped and removed at the end."""
+
+    def __init__(self, settings="", of=None):
+        self.folder = tempfile.mkdtemp(prefix="ticketflow.", dir="/tmp")
+        os.chmod(self.folder, 0o755)
+        self.bin = subprocess.run([os.environ.get("PG_CONFIG", "pg_config"), "--bindir"], text=True, check=True,
+                                  stdout=subprocess.PIPE).stdout.strip()
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith("PG") or k == "PG_CONFIG"}
+        self.env.update(PGHOST=self.folder, PGUSER="postgres", PGDATABASE="postgres",
+                        PATH=self.bin + ":" + os.environ["PATH"])
+        if of:
+            self._shell(f'mkdir -p "$folder"; give_to_server "$folder"; '
+                        f'as_server "$pg_bin/pg_basebackup" -h "{of.folder}" -U postgres -D "$folder/data" -R -X stream -c fast')
+        else:
+            self._shell('cluster_create "$folder" --no-sync -A trust')
+        self._shell('cluster_use_stage "$folder"')
+        with open(f"{self.folder}/data/postgresql.conf", "a") as conf:
+            conf.write(f"listen_addresses = ''\nunix_socket_directories = '{self.folder}'\nfsync = off\nmax_connections = 60\n"
+                       f"max_prepared_transactions = 10\nshared_buffers = 64MB\nwal_level = replica\n"
+                       f"include '{self.folder}/stage.conf'\n{settings}\n")
+        self.start()
+
+    def _shell(self, command):
+        run = subprocess.run(["bash", "-euc", f'checkout={ROOT!r}; folder={self.folder!r}; . "$checkout/scripts/cluster.sh"; {command}'],
+                             text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if run.returncode:
+            raise RuntimeError(run.stdout)
+
+    def start(self):
+        self._shell('cluster_start "$folder"')
+
+    def stop(self, mode="fast"):
+        self._shell(f'cluster_stop "$folder" {mode}')
+
+    def pid(self):
+        with open(f"{self.folder}/data/postmaster.pid") as lines:
+            return int(lines.readline())
+
+    def kill(self):
+        """kill -9 of the postmaster and all its processes, as a power failure of the server would look."""
+        parent = self.pid()
+        os.kill(parent, signal.SIGSTOP)
+        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(parent)], text=True, stdout=subprocess.PIPE).stdout.split()
+        for pid in [int(child) for child in children] + [parent]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        for pid in [parent] + [int(child) for child in children]:
+            while os.path.exists(f"/proc/{pid}/stat") and open(f"/proc/{pid}/stat").read().split(")")[-1].split()[0] != "Z":
+                time.sleep(0.01)
+        # A zombie that nobody reaps would still count as running.
+        os.remove(f"{self.folder}/data/postmaster.pid")
+        os.remove(f"{self.folder}/.s.PGSQL.5432.lock")
+
+    def promote(self):
+        self._shell('as_server "$pg_bin/pg_ctl" -D "$folder/data" -w -s promote')
+
+    def command(self, *words, check=True, text=None):
+        run = subprocess.run(list(words), env=self.env, text=True, input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if check and run.returncode:
+            raise RuntimeError(f"{' '.join(words)}: {run.stdout}")
+        return run.stdout
+
+    def sql(self, text, database="postgres", check=True):
+        return self.command("psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", database, check=check, text=text).strip()
+
+    def background(self, *words):
+        return subprocess.Popen(list(words), env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        try:
+            self.stop("immediate")
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+"""Ticket numbers under 32 clients, aborts, savepoints, kill -9, a promoted standby, prepared transactions and a restore.
+
+The tables that count have no unique index: a number given out twice would stay and be seen.
+"""
+import os
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+from cluster import Cluster, done, is_, ok  # noqa: E402
+
+SETUP = """
+CREATE EXTENSION ticketflow;
+CALL ticketflow.deploy();
+CALL ticketflow.deploy('acme', 'acme_api', 'acme_report');
+INSERT INTO ticketflow.ticket_series (prefix, mode) VALUES ('GAP', 'gapless');
+CREATE SCHEMA shop;
+CREATE TABLE shop.fast (number text, by_client int);
+CREATE TABLE shop.gapless (number text, by_client int);
+CREATE TABLE shop.late (number text, by_client int);
+CREATE TRIGGER number BEFORE INSERT ON shop.fast FOR EACH ROW EXECUTE FUNCTION ticketflow.number_trigger('number', 'FAST');
+CREATE TRIGGER number BEFORE INSERT ON shop.gapless FOR EACH ROW EXECUTE FUNCTION ticketflow.number_trigger('number', 'GAP');
+INSERT INTO ticketflow.ticket_series (prefix, mode) VALUES ('LATE', 'gapless');
+CREATE TRIGGER number BEFORE INSERT ON shop.late FOR EACH ROW EXECUTE FUNCTION ticketflow.number_trigger('number', 'LATE');
+CREATE CONSTRAINT TRIGGER settle AFTER INSERT ON shop.late DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+  WHEN (NEW.number LIKE 'pending-%') EXECUTE FUNCTION ticketflow.number_settle_trigger('number', 'LATE');
+INSERT INTO users (id, email, role, is_active, is_approved) VALUES ('u1', 'u1@example.org', 'user', true, true);
+INSERT INTO acme.users (id, email, role, is_active, is_approved) VALUES ('u1', 'u1@example.org', 'user', true, true);
+"""
+BULK = "INSERT INTO shop.fast (by_client) SELECT :client_id FROM generate_series(1, 60);\n"
+MIXED = """\\set way random(1, 10)
+BEGIN;
+INSERT INTO shop.fast (by_client) SELECT :client_id FROM generate_series(1, 3);
+SAVEPOINT one;
+INSERT INTO shop.fast (by_client) VALUES (:client_id);
+\\if :way <= 4
+ROLLBACK TO one;
+INSERT INTO shop.fast (by_client) VALUES (:client_id);
+\\endif
+\\if :way = 5
+ROLLBACK;
+\\else
+COMMIT;
+\\endif
+"""
+GAPLESS = """\\set way random(1, 10)
+BEGIN;
+INSERT INTO shop.late (by_client) SELECT :client_id FROM generate_series(1, :way % 3);
+SAVEPOINT one;
+INSERT INTO shop.gapless (by_client) VALUES (:client_id);
+INSERT INTO shop.late (by_client) VALUES (:client_id);
+\\if :way <= 3
+ROLLBACK TO one;
+INSERT INTO shop.gapless (by_client) VALUES (:client_id);
+\\endif
+\\if :way = 5
+ROLLBACK;
+\\else
+COMMIT;
+\\endif
+"""
+DESK = "INSERT INTO {}tasks (title, category, created_by) VALUES ('The printer is on fire', 'bug', 'u1');\n"
+
+
+def numbers_are_unique(server, table, name):
+    rows, distinct = server.sql(f"SELECT count(*), count(DISTINCT number) FROM {table}").split("|")
+    ok(rows == distinct and int(rows) > 0, f"{name}: {rows} rows, no number twice", f"{distinct} distinct numbers")
+    return int(rows)
+
+
+def no_gap(server, table, name):
+    rows, largest, odd = server.sql(f"SELECT count(*), max((ticketflow.parse_ticket_number(number)).number), "
+                                    f"count(*) FILTER (WHERE number NOT LIKE '%-%-%' OR number LIKE 'pending%') FROM {table}").split("|")
+    ok(rows == largest and odd == "0" and int(rows) > 0, f"{name}: {rows} rows, no gap", f"largest {largest}, without a number {odd}")
+
+
+class Load:
+    """pgbench with 32 clients on all the scripts at once, until it is told to end."""
+
+    def __init__(self, server, folder, seconds, scripts):
+        words = ["pgbench", "-n", "-c", "32", "-j", "2", "-T", str(seconds)]
+        for name, (text, weight) in scripts.items():
+            with open(f"{folder}/{name}.sql", "w") as script:
+                script.write(text)
+            words += ["-f", f"{folder}/{name}.sql@{weight}"]
+        self.run = server.background(*words)
+
+    def wait(self):
+        return self.run.communicate()[0]
+
+
+ALL = {"bulk": (BULK, 4), "mixed": (MIXED, 3), "gapless": (GAPLESS, 3), "desk": (DESK.format(""), 1), "acme": (DESK.format("acme."), 1)}
+
+
+def crash(server, folder):
+    load = Load(server, folder, 60, ALL)
+    time.sleep(4)
+    server.kill()
+    load.wait()
+    server.start()
+    seen = server.sql("SELECT count(*) FROM shop.fast")
+    ok(int(seen) > 0, f"kill -9 in mid-run: {seen} rows had been committed")
+    output = Load(server, folder, 4, ALL).wait()
+    ok("aborted" not in output, "after the restart every client goes on", output)
+    for table in ("shop.fast", "shop.gapless", "shop.late"):
+        numbers_are_unique(server, table, f"after kill -9, {table}")
+    for table in ("shop.gapless", "shop.late"):
+        no_gap(server, table, f"after kill -9, {table}")
+    own = server.sql("SELECT min(ticket_number) FROM tasks"), server.sql("SELECT min(ticket_number) FROM acme.tasks")
+    is_(own[0], own[1], "two desks count independently")
+
+
+def a_million(server, folder):
+    rounds = 0
+    while int(server.sql("SELECT count(*) FROM shop.fast")) < 1_000_000 and rounds < 12:
+        Load(server, folder, 3, {"bulk": ("INSERT INTO shop.fast (by_client) SELECT :client_id FROM generate_series(1, 400);\n", 9),
+                                 "mixed": (MIXED, 1)}).wait()
+        rounds += 1
+    rows = numbers_are_unique(server, "shop.fast", "32 clients")
+    ok(rows >= 1_000_000, "in a million numbers", rows)
+
+
+def promotion(primary, folder):
+    with Cluster(of=primary) as standby:
+        ok("-" in standby.sql("SELECT ticketflow.peek_ticket_number('FAST')"), "a standby can peek")
+        refused = standby.sql("\\set VERBOSITY verbose\nSELECT ticketflow.next_ticket_number('FAST')", check=False)
+        ok("25006" in refused, "but takes no number (25006)", refused)
+        load = Load(primary, folder, 60, ALL)
+        time.sleep(3)
+        primary.kill()
+        load.wait()
+        standby.promote()
+        output = Load(standby, folder, 3, ALL).wait()
+        ok("aborted" not in output, "a promoted standby goes on", output)
+        for table in ("shop.fast", "shop.gapless", "shop.late"):
+            numbers_are_unique(standby, table, f"after promotion, {table}")
+        for table in ("shop.gapless", "shop.late"):
+            no_gap(standby, table, f"after promotion, {table}")
+        primary.start()
+
+
+def prepared(server):
+    server.sql("BEGIN; INSERT INTO shop.fast VALUES (NULL, -1); INSERT INTO shop.gapless VALUES (NULL, -1);"
+               "INSERT INTO shop.late VALUES (NULL, -1); PREPARE TRANSACTION 'one'")
+    server.kill()
+    server.start()
+    server.sql("INSERT INTO shop.fast VALUES (NULL, -2)")
+    ok(True, "a prepared transaction does not hold up a fast series")
+    waits = server.sql("SET lock_timeout = '300ms'; INSERT INTO shop.gapless VALUES (NULL, -2)", check=False)
+    ok("lock timeout" in waits, "a gapless one waits for it, also after a crash", waits)
+    server.sql("ROLLBACK PREPARED 'one'")
+    server.sql("BEGIN; INSERT INTO shop.gapless VALUES (NULL, -3); INSERT INTO shop.late VALUES (NULL, -3); PREPARE TRANSACTION 'two'")
+    server.sql("COMMIT PREPARED 'two'; INSERT INTO shop.gapless VALUES (NULL, -4); INSERT INTO shop.late VALUES (NULL, -4)")
+    for table in ("shop.gapless", "shop.late"):
+        no_gap(server, table, f"after prepared transactions, {table}")
+    numbers_are_unique(server, "shop.fast", "after prepared transactions, shop.fast")
+
+
+def restore(server, folder):
+    before = server.sql("SELECT ticketflow.next_ticket_number('FAST'), ticketflow.next_ticket_number('GAP')")
+    state = "SELECT count(*), count(DISTINCT ticket_number), md5(string_agg(ticket_number, ',' ORDER BY id)) FROM {}"
+    wanted = [server.sql(state.format(table)) for table in ("tasks", "acme.tasks")]
+    dump = server.command("pg_dump", "-Fc", "-f", f"{folder}/dump", "postgres")
+    server.sql("CREATE DATABASE again")
+    server.command("pg_restore", "--exit-on-error", "-d", "again", f"{folder}/dump")
+    is_([server.sql(state.format(table), "again") for table in ("tasks", "acme.tasks")], wanted, "a restored database has the same numbers" + dump)
+    after = server.sql("SELECT ticketflow.next_ticket_number('FAST'), ticketflow.next_ticket_number('GAP')", "again")
+    step = [int(a.rsplit("-", 1)[1]) - int(b.rsplit("-", 1)[1]) for a, b in zip(after.split("|"), before.split("|"))]
+    is_(step, [1, 1], "and goes on where the other was")
+    is_(server.sql(DESK.format("acme.")[:-2] + " RETURNING ticket_number LIKE 'TKT-%'", "again"), "t", "on a desk too")
+    same = server.sql("SELECT prefix, mode, is_default FROM acme.ticket_series", "again")
+    is_(same, server.sql("SELECT prefix, mode, is_default FROM acme.ticket_series"), "series are the desk's own data")
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder, Cluster() as server:
+        server.sql(SETUP)
+        crash(server, folder)
+        promotion(server, folder)
+        prepared(server)
+        a_million(server, folder)
+        restore(server, folder)
+    done()
+
+
+if __name__ == "__main__":
+    main()
