@@ -29,7 +29,7 @@ endif
 extension/core/%.o: override CPPFLAGS = -Iextension -MMD -MP
 extension/pg/%.o: override CPPFLAGS := $(subst -I$(SERVER_INCLUDE),-isystem $(SERVER_INCLUDE),$(CPPFLAGS))
 
-$(CREATE_SCRIPT): scripts/install-script $(shell find extension/sql sql -name '*.sql')
+$(CREATE_SCRIPT): scripts/install-script $(shell find extension/sql sql -name '*.sql' -o -type d)
 	scripts/install-script > $@.tmp && mv $@.tmp $@
 
 # A staged copy that a private cluster can load, without touching the system: test/with_pg uses it.

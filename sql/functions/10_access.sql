@@ -183,7 +183,7 @@ BEGIN
   PERFORM apply_admin_policy('tasks'), apply_admin_policy('task_comments');
 
   -- What belongs to a ticket follows it.
-  FOR it IN SELECT unnest(ARRAY['task_attachments', 'task_history', 'ticket_complexity_scores', 'ticket_auto_responses']) AS table_name LOOP
+  FOR it IN SELECT unnest(ARRAY['task_attachments', 'task_history', 'ticket_complexity_scores']) AS table_name LOOP
     CONTINUE WHEN to_regclass(it.table_name) IS NULL;
     PERFORM apply_policy(it.table_name::regclass, 'ticket', 'ticketflow_customer', 'EXISTS (SELECT FROM tasks t WHERE t.id = task_id)'),
             apply_admin_policy(it.table_name::regclass),
@@ -191,6 +191,9 @@ BEGIN
   END LOOP;
   FOR it IN
     SELECT * FROM (VALUES
+      ('ticket_auto_responses', 'sent', 'ticketflow_customer', 'applied_at IS NOT NULL AND EXISTS (SELECT FROM tasks t WHERE t.id = task_id)'),
+      ('ticket_auto_responses', 'proposed', 'ticketflow_user', '(SELECT acting_rank() >= 2) AND EXISTS (SELECT FROM tasks t WHERE t.id = task_id)'),
+      ('ticket_auto_responses', 'report', 'ticketflow_report', '(SELECT may_report())'),
       ('audit_log', 'admin', 'ticketflow_admin', $r$(SELECT acting_role() = 'admin')$r$),
       ('knowledge_articles', 'published', 'ticketflow_customer', $r$status = 'published' AND (SELECT acting_rank() >= 1)$r$),
       ('knowledge_articles', 'own', 'ticketflow_user', 'created_by = (SELECT acting_person()) AND (SELECT acting_rank() >= 2)'),

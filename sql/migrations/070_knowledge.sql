@@ -23,6 +23,26 @@ CREATE INDEX idx_knowledge_status ON knowledge_articles (status);
 CREATE INDEX idx_knowledge_source ON knowledge_articles (source);
 CREATE INDEX idx_knowledge_effectiveness ON knowledge_articles (effectiveness_score);
 
+CREATE UNIQUE INDEX knowledge_articles_source_task ON knowledge_articles (source_task_id) WHERE source_task_id IS NOT NULL;
+
+CREATE TABLE article_votes (
+  article_id integer NOT NULL REFERENCES knowledge_articles ON DELETE CASCADE,
+  user_id varchar NOT NULL REFERENCES users ON DELETE CASCADE,
+  is_helpful boolean NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (article_id, user_id)
+);
+COMMENT ON TABLE article_votes IS 'Who found an article helpful or not: one vote a person, which she may change.';
+CREATE INDEX article_votes_user ON article_votes (user_id);
+
+CREATE TABLE article_transitions (
+  from_status varchar(20) NOT NULL,
+  to_status varchar(20) NOT NULL,
+  PRIMARY KEY (from_status, to_status)
+);
+COMMENT ON TABLE article_transitions IS 'Which status of an article may follow which.';
+INSERT INTO article_transitions VALUES ('draft', 'published'), ('draft', 'archived'), ('published', 'archived'), ('archived', 'draft');
+
 CREATE TABLE ticket_auto_responses (
   id serial PRIMARY KEY,
   task_id integer NOT NULL REFERENCES tasks ON DELETE CASCADE,
@@ -34,9 +54,14 @@ CREATE TABLE ticket_auto_responses (
   was_helpful boolean,
   feedback_reason text,
   created_at timestamptz NOT NULL DEFAULT now(),
+  applied_at timestamptz,
+  applied_by varchar REFERENCES users ON DELETE SET NULL,
+  comment_id integer REFERENCES task_comments ON DELETE SET NULL,
   UNIQUE (task_id)
 );
 COMMENT ON TABLE ticket_auto_responses IS 'The response that a model proposed for a ticket, one row a ticket.';
+COMMENT ON COLUMN ticket_auto_responses.applied_at IS 'When the response was posted as a comment; null while it is only proposed.';
+COMMENT ON COLUMN ticket_auto_responses.comment_id IS 'The comment that it became.';
 CREATE INDEX idx_auto_responses_confidence ON ticket_auto_responses (confidence_score);
 CREATE INDEX idx_auto_responses_helpful ON ticket_auto_responses (was_helpful);
 

@@ -31,7 +31,7 @@ INSERT INTO task_comments (task_id, user_id, content, is_internal) SELECT id, 'a
 INSERT INTO task_attachments (task_id, filename, original_name, mime_type, file_size, file_path, uploaded_by) SELECT id, 'f', 'f', 'a/b', 1, '/f', 'ada' FROM positions;
 DELETE FROM task_history;
 INSERT INTO task_history (task_id, user_id, field, change_type) SELECT id, 'ada', 'title', 'created' FROM positions;
-INSERT INTO ticket_auto_responses (task_id, response_text, confidence_score) SELECT id, 'r', 0.5 FROM positions;
+INSERT INTO ticket_auto_responses (task_id, response_text, confidence_score, applied_at) SELECT id, 'r', 0.5, now() FROM positions;
 INSERT INTO ticket_complexity_scores (task_id, complexity_score) SELECT id, 50 FROM positions ON CONFLICT DO NOTHING;
 INSERT INTO user_invitations (email, token, role, expires_at) VALUES ('i@x.test', 'secret token', 'user', now() + interval '1 day');
 INSERT INTO api_keys (name, service, key_hash, created_by) SELECT 'k', 's', 'secret hash ' || id, id FROM users;
