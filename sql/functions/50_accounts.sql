@@ -94,8 +94,10 @@ REVOKE ALL ON FUNCTION claim_login_attempt(text) FROM PUBLIC;
 CREATE OR REPLACE FUNCTION password_matches(password text, stored_hash text) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-  -- Without a stored hash the same work is done for nothing: an unknown address must not answer faster.
-  SELECT crypt(COALESCE(password, ''), COALESCE(stored_hash, '$2a$10$abcdefghijklmnopqrstuuQ5NLVBKJkD8bnKsrP2yMPkIBfOJYuKC'))
+  -- Without a hash of ours the same work is done for nothing: an unknown address must not answer faster, and a hash of another
+  -- kind, which an import may have left, must not be an error, which would undo the count of the attempt.
+  SELECT crypt(COALESCE(password, ''), CASE WHEN stored_hash ~ '^[$]2[axy][$][0-9]{2}[$][./A-Za-z0-9]{53}$' THEN stored_hash
+                                            ELSE '$2a$10$abcdefghijklmnopqrstuuQ5NLVBKJkD8bnKsrP2yMPkIBfOJYuKC' END)
          IS NOT DISTINCT FROM stored_hash;
 END;
 COMMENT ON FUNCTION password_matches(text, text) IS 'Compares a password with a bcrypt hash; takes as long, and is false, without one.';

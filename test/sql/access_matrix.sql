@@ -1,7 +1,7 @@
 -- who sees what: every actor and every ticket on every path, against the rule written out once more, row by row.
 \set ECHO none
 BEGIN;
-SELECT plan(37);
+SELECT plan(39);
 
 -- The desk: two teams with their managers, three organisations (one shared), tickets in every position.
 INSERT INTO organizations (id, name, is_shared) VALUES (1, 'Shared', true), (2, 'Closed', false), (3, 'Other shared', true);
@@ -127,6 +127,24 @@ SELECT is_empty('SELECT * FROM expected e WHERE who IN (SELECT who FROM actors W
 SELECT set_eq(format('SELECT who, task_id FROM seen WHERE path = %L', path), 'SELECT who, task_id FROM expected', format('rows by %s', path)) FROM row_paths;
 SELECT set_eq(format('SELECT who, total FROM totals WHERE path = %L', path),
   'SELECT a.who, (SELECT count(*) FROM expected e WHERE e.who = a.who) FROM actors a', format('totals by %s', path)) FROM total_paths;
+
+-- Whatever else names tickets, now or later: no actor finds one there that is out of her sight.
+CREATE TEMP TABLE named AS SELECT c.oid::regclass::text AS it, a.attname AS field, c.relnamespace::regnamespace::text AS schema FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+ WHERE c.relnamespace::regnamespace::text IN ('public', 'api', 'report') AND c.relkind IN ('r', 'v', 'm', 'p')
+   AND a.attname IN ('task_id', 'related_task_id', 'source_task_id', 'ticket_id') AND a.atttypid IN ('int4'::regtype, 'int8'::regtype) AND NOT a.attisdropped;
+GRANT SELECT ON named TO PUBLIC;
+DO $$ DECLARE a record; n record; BEGIN
+  FOR a IN SELECT * FROM actors LOOP
+    PERFORM act(a.who, a.with_role);
+    FOR n IN SELECT * FROM named WHERE CASE WHEN has_schema_privilege(schema, 'USAGE') THEN has_column_privilege(it, field, 'SELECT') END LOOP
+      EXECUTE format('INSERT INTO seen SELECT DISTINCT %L, %L, q.%I FROM %s q WHERE q.%3$I IS NOT NULL', a.who, 'named ' || n.it, n.field, n.it);
+    END LOOP;
+  END LOOP;
+  PERFORM set_config('role', 'none', true);
+END $$;
+SELECT cmp_ok((SELECT count(DISTINCT path) FROM seen WHERE path LIKE 'named %'), '>', 8::bigint, 'many tables and views name tickets');
+SELECT is_empty($$SELECT * FROM seen s WHERE path LIKE 'named %' AND task_id BETWEEN 1 AND 21
+  AND NOT EXISTS (SELECT FROM expected e WHERE e.who = s.who AND e.task_id = s.task_id)$$, 'and each shows those in sight only');
 
 -- A call on a ticket out of sight is told the same as on one that is not there; the others are not told so.
 SELECT is_empty($$SELECT * FROM refused r LEFT JOIN expected e USING (who, task_id) JOIN actors a USING (who)

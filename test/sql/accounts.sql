@@ -1,7 +1,8 @@
 -- accounts: registering, signing in and out, lockout, reset, invitations, keys, administrators.
 \set ECHO none
 BEGIN;
-SELECT plan(81);
+SET LOCAL track_functions = 'all';
+SELECT plan(82);
 
 CREATE FUNCTION act_as(person text) RETURNS void LANGUAGE sql AS $$
   SELECT set_config('role', 'none', true), set_config('app.current_user_id', '', true);
@@ -45,6 +46,21 @@ SELECT is((SELECT error_code FROM api.login('nobody@desk.test', 'x')), 'PT401', 
 SELECT is(current_setting('response.status'), '401', 'and the status that the service sends');
 SELECT is((SELECT error_code FROM api.login('%@desk.test', 'long enough')), 'PT401', 'a pattern is no address');
 SELECT is((SELECT error_code FROM api.login(NULL, NULL)), 'PT401', 'nor is nothing');
+
+-- The same work for every address: one comparison, whoever it is for.
+SELECT act_as_owner();
+INSERT INTO users (id, email, role, is_active, is_approved, password) VALUES ('off', 'off@desk.test', 'user', false, true, hash_password('long enough')), ('old', 'old@desk.test', 'user', true, true, 'scrypt:of:another:system');
+CREATE FUNCTION comparisons(email text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+  before bigint := COALESCE((SELECT calls FROM pg_stat_xact_user_functions WHERE funcname = 'crypt'), 0);
+BEGIN
+  PERFORM api.login(email, 'wrong');
+  RETURN (SELECT calls FROM pg_stat_xact_user_functions WHERE funcname = 'crypt') - before;
+END $$;
+SELECT results_eq($$SELECT comparisons(address) FROM unnest('{ada@desk.test,cee@desk.test,sso@desk.test,off@desk.test,old@desk.test,phantom@desk.test}'::text[]) address$$,
+  'VALUES (1::bigint), (1), (1), (1), (1), (1)', 'with or without an account, a password or a right to enter, one hash is computed');
+UPDATE users SET failed_login_attempts = 0, locked_until = NULL, last_failed_login_at = NULL;
+SELECT act_as_nobody();
 
 -- Lockout, the same for an address without an account
 SELECT is((SELECT string_agg(l.error_code, ' ' ORDER BY i) FROM generate_series(1, 6) i, api.login('cee@desk.test', 'wrong' || i) l),
