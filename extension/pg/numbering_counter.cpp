@@ -286,9 +286,8 @@ void change_row(Oid table, const char *prefix, const char *period, int64 initial
     table_close(rel, NoLock);
 }
 
-// The newest version of a row, from any of its versions on; the series' lock keeps it the newest. False where
-// the place leads nowhere.
-bool read_latest(Relation rel, const char *prefix, const char *period, ItemPointer tid, int64 *last) {
+// The newest visible version of a row, from any of its versions on. False where the place leads nowhere.
+bool find_newest(Relation rel, const char *prefix, const char *period, ItemPointer tid) {
     Buffer pinned = ReadBuffer(rel, ItemPointerGetBlockNumber(tid));
     heap_page_prune_opt(rel, pinned);
     ReleaseBuffer(pinned);
@@ -305,9 +304,28 @@ bool read_latest(Relation rel, const char *prefix, const char *period, ItemPoint
         TextDatumGetCString(heap_getattr(&tuple, kPrefix, RelationGetDescr(rel), &isnull));
     const char *own_period =
         TextDatumGetCString(heap_getattr(&tuple, kPeriod, RelationGetDescr(rel), &isnull));
-    *last = DatumGetInt64(heap_getattr(&tuple, kLastNumber, RelationGetDescr(rel), &isnull));
     ReleaseBuffer(buffer);
     return strcmp(own_prefix, prefix) == 0 && strcmp(own_period, period) == 0;
+}
+
+// Locks the row as SELECT FOR NO KEY UPDATE does, whatever the isolation level, and returns its number. A row
+// lock, unlike a lock of the lock manager, is not handed to a sleeping process: who runs takes it, which
+// keeps the series busy.
+int64 lock_row(Relation rel, const char *prefix, ItemPointer tid) {
+    TupleTableSlot *slot = table_slot_create(rel, nullptr);
+    TM_FailureData failure;
+    const TM_Result result =
+        table_tuple_lock(rel, tid, SnapshotSelf, slot, GetCurrentCommandId(false), LockTupleNoKeyExclusive,
+                         LockWaitBlock, TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure);
+    if (result != TM_Ok)
+        ereport(ERROR, errcode(ERRCODE_OBJECT_IN_USE),
+                errmsg("the counter of series \"%s\" is being changed by a transaction", prefix),
+                errhint("Do not update ticket_counters by hand; use resync_ticket_numbers()."));
+    bool isnull;
+    const int64 last = DatumGetInt64(slot_getattr(slot, kLastNumber, &isnull));
+    *tid = slot->tts_tid;
+    ExecDropSingleTupleTableSlot(slot);
+    return last;
 }
 
 // Here destructors are allowed again.
@@ -375,7 +393,7 @@ bool counter_raise(const Home &home, const std::string &prefix, const std::strin
     return change(home, prefix, period, start - 1, Change::raise, number).changed;
 }
 
-GaplessRow counter_open(const Home &home, const std::string &prefix, const std::string &period,
+GaplessRow counter_lock(const Home &home, const std::string &prefix, const std::string &period,
                         int64_t start) {
     forget_moved_places();
     const std::string key = place_key(home.counters_table, prefix, period);
@@ -388,13 +406,9 @@ GaplessRow counter_open(const Home &home, const std::string &prefix, const std::
     const Oid table = home.counters_table;
     call([=, &row] {
         Relation rel = open_counters(table);
-        if (!known || !read_latest(rel, prefix_text, period_text, &row.tid, &row.last)) {
+        if (!known || !find_newest(rel, prefix_text, period_text, &row.tid))
             find_or_insert(rel, prefix_text, period_text, start - 1, &row.tid);
-            if (!read_latest(rel, prefix_text, period_text, &row.tid, &row.last))
-                ereport(ERROR, errcode(ERRCODE_OBJECT_IN_USE),
-                        errmsg("the counter of series \"%s\" is being changed by a transaction", prefix_text),
-                        errhint("Do not update ticket_counters by hand; use resync_ticket_numbers()."));
-        }
+        row.last = lock_row(rel, prefix_text, &row.tid);
         table_close(rel, NoLock);
     });
     places[key] = {row.tid};

@@ -18,13 +18,13 @@ std::optional<int64_t> counter_peek(const Home &home, const std::string &prefix,
 bool counter_raise(const Home &home, const std::string &prefix, const std::string &period, int64_t start,
                    int64_t number);
 
-// For gapless counting, which holds the series' lock: the newest version of the row, made where there is none
+// For gapless counting: locks the counter's row until the transaction ends; makes it where there is none ...
 // ...
 struct GaplessRow {
     ItemPointerData tid;
     int64_t last;
 };
-GaplessRow counter_open(const Home &home, const std::string &prefix, const std::string &period,
+GaplessRow counter_lock(const Home &home, const std::string &prefix, const std::string &period,
                         int64_t start);
 // ... and its successor, written in the transaction like any other row.
 void counter_write(Oid counters_table, const std::string &prefix, const std::string &period,

@@ -11,8 +11,6 @@
 
 extern "C" {
 #include <access/xact.h>
-#include <common/hashfn.h>
-#include <storage/lmgr.h>
 }
 
 namespace ticketflow::pg::numbering {
@@ -41,13 +39,6 @@ struct Held {
 };
 std::map<Key, Held> held;
 
-// One lock a prefix, whatever the period; released with the (sub)transaction that took it.
-void lock_series(Oid table, const std::string &prefix) {
-    const uint32 hash = DatumGetUInt32(
-        hash_any(reinterpret_cast<const unsigned char *>(prefix.data()), static_cast<int>(prefix.size())));
-    call([=] { LockDatabaseObject(table, hash, 0, ExclusiveLock); });
-}
-
 int current_level() {
     return GetCurrentTransactionNestLevel();
 }
@@ -56,8 +47,7 @@ int64_t &last_of(const Home &home, const std::string &prefix, const std::string 
     const Key key{home.counters_table, prefix, period};
     auto found = held.find(key);
     if (found == held.end()) {
-        lock_series(home.counters_table, prefix);
-        const GaplessRow row = counter_open(home, prefix, period, start);
+        const GaplessRow row = counter_lock(home, prefix, period, start);
         found = held.emplace(key, Held{row.tid, {{current_level(), row.last}}}).first;
     }
     std::vector<Version> &versions = found->second.versions;
