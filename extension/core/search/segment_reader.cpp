@@ -23,7 +23,8 @@ SegmentReader::SegmentReader(Source &source) : source_(source) {
     const uint64_t all = uint64_t{f.documents} + f.nulls;
     if (all > UINT32_MAX - kBlock || f.fields > kAllFields || f.depth > 16 || f.root_size > kMaxNode)
         corrupted("a segment's footer is out of range");
-    if (f.postings_end > f.root || f.root > f.lengths || f.root + f.root_size > f.lengths ||
+    // The root may be the only leaf, and then lies among the postings.
+    if (f.postings_end > f.lengths || f.root > f.lengths || f.root_size > f.lengths - f.root ||
         f.lengths + uint64_t{f.documents} * field_count(fields()) != f.places || f.places > f.dead ||
         f.dead - f.places < ((all + kBlock - 1) / kBlock + 1) * 4 || f.dead + (all + 7) / 8 + sizeof(Footer) != size)
         corrupted("a segment's sections do not fit together");

@@ -3,7 +3,9 @@
 extern "C" {
 #include <access/genam.h>
 #include <access/table.h>
+#include <catalog/index.h>
 #include <catalog/namespace.h>
+#include <catalog/pg_class.h>
 #include <catalog/pg_type.h>
 #include <commands/defrem.h>
 #include <nodes/makefuncs.h>
@@ -102,7 +104,7 @@ Node *bind(SupportRequestSimplify *request) {
 
 } // namespace
 
-Oid bound_index(FmgrInfo *function) {
+BoundIndex bound_index(FmgrInfo *function) {
     Node *const expression = function->fn_expr;
     Oid index = InvalidOid;
     List *arguments = NIL;
@@ -110,9 +112,13 @@ Oid bound_index(FmgrInfo *function) {
         arguments = castNode(OpExpr, expression)->args;
     else if (expression && IsA(expression, FuncExpr))
         arguments = castNode(FuncExpr, expression)->args;
-    if (list_length(arguments) == 2 && is_bound(static_cast<Node *>(lsecond(arguments)), &index))
-        return index;
-    return InvalidOid;
+    if (list_length(arguments) != 2 || !is_bound(static_cast<Node *>(lsecond(arguments)), &index))
+        return {InvalidOid, InvalidOid, false};
+    return call([index]() -> BoundIndex {
+        if (get_rel_relkind(index) == RELKIND_PARTITIONED_INDEX)
+            return {index, InvalidOid, true};
+        return {index, IndexGetRelation(index, true), false};
+    });
 }
 
 } // namespace ticketflow::pg::search

@@ -6,7 +6,11 @@
 
 namespace ticketflow::pg::search {
 
-// The index that planning has bound to the call, or InvalidOid.
-Oid bound_index(FmgrInfo *function);
+// The index that planning has bound to the call, if any.
+struct BoundIndex {
+    Oid index, table; // InvalidOid: none; no table where the index is partitioned
+    bool partitioned;
+};
+BoundIndex bound_index(FmgrInfo *function);
 
 } // namespace ticketflow::pg::search

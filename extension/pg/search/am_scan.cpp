@@ -15,7 +15,8 @@ namespace ticketflow::pg::search {
 
 namespace {
 
-std::vector<Scan *> running_scans;
+std::vector<RankedScan *> running_scans;
+uint64 scan_clock = 0;
 
 constexpr size_t kFirstBatch = 64, kGrowth = 4;
 constexpr StrategyNumber kMatch = 1;
@@ -23,7 +24,7 @@ constexpr StrategyNumber kMatch = 1;
 // What PostgreSQL keeps of a scan; the C++ object dies with endscan, or with the memory context after an error.
 struct Holder {
     MemoryContextCallback callback;
-    Scan *scan;
+    RankedScan *scan;
 };
 
 void destroy(void *argument) {
@@ -32,21 +33,23 @@ void destroy(void *argument) {
     holder->scan = nullptr;
 }
 
-Scan &scan_of(IndexScanDesc descriptor) { return *static_cast<Holder *>(descriptor->opaque)->scan; }
+RankedScan &scan_of(IndexScanDesc descriptor) { return *static_cast<Holder *>(descriptor->opaque)->scan; }
 
 size_t largest_batch() { return std::max<size_t>(static_cast<size_t>(work_mem) * 1024 / sizeof(engine::Hit), kFirstBatch); }
 
 } // namespace
 
-Scan::Scan(IndexScanDesc descriptor) : descriptor_(descriptor), index_(RelationGetRelid(descriptor->indexRelation)) {
+RankedScan::RankedScan(IndexScanDesc descriptor)
+    : descriptor_(descriptor), index_(RelationGetRelid(descriptor->indexRelation)),
+      table_(descriptor->indexRelation->rd_index->indrelid) {
     running_scans.push_back(this);
 }
 
-Scan::~Scan() { std::erase(running_scans, this); }
+RankedScan::~RankedScan() { std::erase(running_scans, this); }
 
-const std::vector<Scan *> &Scan::running() { return running_scans; }
+const std::vector<RankedScan *> &RankedScan::running() { return running_scans; }
 
-void Scan::restart() {
+void RankedScan::restart() {
     begun_ = nothing_ = false;
     required_.clear();
     rank_.reset();
@@ -59,7 +62,7 @@ void Scan::restart() {
 }
 
 // Reads the keys: they may have been computed only just before the first row is asked for.
-void Scan::begin() {
+void RankedScan::begin() {
     begun_ = true;
     for (int i = 0; i < descriptor_->numberOfKeys; ++i) {
         const ScanKeyData &key = descriptor_->keyData[i];
@@ -83,7 +86,7 @@ void Scan::begin() {
 }
 
 // Phase 0: matches in order of rank. Phase 1: rows that match the condition but not the ranking query; they score 0.
-bool Scan::begin_phase(unsigned phase) {
+bool RankedScan::begin_phase(unsigned phase) {
     phase_ = phase;
     batch_.clear();
     at_ = 0;
@@ -112,7 +115,7 @@ bool Scan::begin_phase(unsigned phase) {
 }
 
 // The next batch: four times as many, strictly after the last row.
-bool Scan::fill() {
+bool RankedScan::fill() {
     do {
         if (!batch_.empty())
             last_ = batch_.back();
@@ -129,7 +132,7 @@ bool Scan::fill() {
     return false;
 }
 
-bool Scan::next() {
+bool RankedScan::next() {
     if (!begun_) {
         begin();
         if (descriptor_->numberOfKeys == 0 && descriptor_->numberOfOrderBys == 0)
@@ -148,6 +151,7 @@ bool Scan::next() {
     descriptor_->xs_recheck = false;
     descriptor_->xs_recheckorderby = false;
     if (rank_) {
+        moved_at_ = ++scan_clock;
         current_ = -engine::to_double(hit.score);
         descriptor_->xs_orderbyvals[0] = Float8GetDatum(current_);
         descriptor_->xs_orderbynulls[0] = false;
@@ -155,7 +159,7 @@ bool Scan::next() {
     return true;
 }
 
-int64 Scan::all_into(TIDBitmap *bitmap) {
+int64 RankedScan::all_into(TIDBitmap *bitmap) {
     if (!begun_)
         begin();
     std::vector<ItemPointerData> places;
@@ -184,7 +188,7 @@ int64 Scan::all_into(TIDBitmap *bitmap) {
     return count;
 }
 
-double Scan::score_of_document(Datum document) const { return -score_of(document, rank_->get(), *question_, search_->model()); }
+double RankedScan::score_of_document(Datum document) const { return -score_of(document, rank_->get(), *question_, search_->model()); }
 
 IndexScanDesc begin_scan(Relation index, int keys, int orderbys) {
     IndexScanDesc const descriptor = call([=] {
@@ -197,7 +201,7 @@ IndexScanDesc begin_scan(Relation index, int keys, int orderbys) {
         return made;
     });
     Holder *const holder = static_cast<Holder *>(descriptor->opaque);
-    holder->scan = new Scan(descriptor);
+    holder->scan = new RankedScan(descriptor);
     holder->callback.func = destroy;
     holder->callback.arg = holder;
     call([=] { MemoryContextRegisterResetCallback(CurrentMemoryContext, &holder->callback); });

@@ -9,23 +9,25 @@ extern "C" {
 
 namespace ticketflow::pg::search {
 
-class Scan {
+class RankedScan {
   public:
-    explicit Scan(IndexScanDesc descriptor);
-    ~Scan();
-    Scan(const Scan &) = delete;
-    Scan &operator=(const Scan &) = delete;
+    explicit RankedScan(IndexScanDesc descriptor);
+    ~RankedScan();
+    RankedScan(const RankedScan &) = delete;
+    RankedScan &operator=(const RankedScan &) = delete;
 
     void restart();
     bool next();
     int64 all_into(TIDBitmap *bitmap);
 
     Oid index() const noexcept { return index_; }
+    Oid table() const noexcept { return table_; }
     // Whether it ranks by this query and has begun.
     bool ranks_by(const OwnQuery &query) const noexcept { return begun_ && rank_ && search_ && *rank_ == query; }
     double score_of_document(Datum document) const;
     double current_score() const noexcept { return current_; }
-    static const std::vector<Scan *> &running();
+    uint64 moved_at() const noexcept { return moved_at_; } // a clock of the session's scans
+    static const std::vector<RankedScan *> &running();
 
   private:
     void begin();
@@ -33,7 +35,7 @@ class Scan {
     bool fill();
 
     IndexScanDesc const descriptor_;
-    const Oid index_;
+    const Oid index_, table_;
     std::vector<OwnQuery> required_;
     std::optional<OwnQuery> rank_;
     bool begun_ = false, nothing_ = false, exhausted_ = false;
@@ -44,6 +46,7 @@ class Scan {
     size_t at_ = 0, batch_size_ = 0;
     std::optional<engine::Hit> last_;
     double current_ = 0;
+    uint64 moved_at_ = 0;
 };
 
 IndexScanDesc begin_scan(Relation index, int keys, int orderbys);

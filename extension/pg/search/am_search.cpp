@@ -49,6 +49,25 @@ std::vector<engine::Hit> Search::best(size_t k, std::optional<engine::Hit> after
     return top.take();
 }
 
+engine::Statistics statistics_of(Relation index, const engine::Query &query) {
+    engine::Statistics statistics;
+    statistics.postings.resize(query.slots.size());
+    engine::PendingSearch pending(query);
+    const Meta meta = read_meta(index);
+    for (const ChainEntry &chain : {meta.sealing, meta.pending})
+        each_record(index, chain, [&](const uint8_t *record, size_t size) { pending.add(record, size, statistics); });
+    for (uint32 i = 0; i < meta.segments; ++i) {
+        PageSource source(index, meta.segment[i]);
+        engine::SegmentReader segment(source);
+        statistics.documents += segment.documents();
+        engine::Term term;
+        for (unsigned slot = 0; slot < query.slots.size(); ++slot)
+            if (segment.find(query.slots[slot].lexeme, term))
+                statistics.postings[slot] += term.postings;
+    }
+    return statistics;
+}
+
 OwnQuery::OwnQuery(Datum value) {
     TSQuery const query = call([value] { return DatumGetTSQuery(value); });
     bytes_.resize((VARSIZE(query) + 7) / 8);

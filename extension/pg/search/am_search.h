@@ -28,6 +28,9 @@ class Search {
     PhraseJudge judge_;
 };
 
+// Only the counts: how many documents, and how many have each word of the query.
+engine::Statistics statistics_of(Relation index, const engine::Query &query);
+
 // A tsquery of our own, valid as long as the object.
 class OwnQuery {
   public:

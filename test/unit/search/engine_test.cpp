@@ -129,6 +129,10 @@ TEST(SearchEngine, EmptyAndStripped) {
     EXPECT_EQ(empty->reader.documents(), 0u);
     Term term;
     EXPECT_FALSE(empty->reader.find("x", term));
+    OwnDocument one; // a dictionary of one leaf
+    one.place = 65537;
+    one.words["only"][0] = {1};
+    EXPECT_TRUE(Segment::of({one})->reader.find("only", term));
     Corpus corpus(3);
     std::vector<OwnDocument> documents = corpus.documents(300, 1, 1);
     for (OwnDocument &document : documents)
