@@ -162,7 +162,8 @@ BEGIN
     RAISE EXCEPTION 'this team cannot be assigned a ticket'
       USING ERRCODE = 'invalid_parameter_value', HINT = 'Choose an active team.';
   END IF;
-  IF actor_role = 'user' AND (assignee_id <> person OR assigned_team_id <> ALL (COALESCE(visible_teams(), '{}'))) THEN
+  IF actor_role = 'user' AND (assignee_id <> person
+     OR assigned_team_id IS NOT NULL AND assigned_team_id <> ALL (COALESCE(visible_teams(), '{}'))) THEN
     RAISE EXCEPTION 'permission denied to assign a ticket to others'
       USING ERRCODE = 'insufficient_privilege', HINT = 'Assign it to yourself or to a team of yours, or ask a manager.';
   END IF;

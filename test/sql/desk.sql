@@ -1,7 +1,7 @@
 -- desk: tickets, their fields, status, assignment, conversation, and settings.
 \set ECHO none
 BEGIN;
-SELECT plan(100);
+SELECT plan(102);
 
 CREATE FUNCTION act_as(person text) RETURNS void LANGUAGE sql AS $$
   SELECT set_config('role', 'none', true), set_config('app.current_user_id', '', true);
@@ -17,7 +17,7 @@ CREATE FUNCTION it() RETURNS integer LANGUAGE sql STABLE AS 'SELECT id FROM here
 INSERT INTO organizations (name) VALUES ('Acme');
 INSERT INTO users (id, email, role, is_approved, first_name, last_name, organization_id) VALUES
   ('ada', 'ada@desk.test', 'admin', true, 'Ada', NULL, NULL), ('max', 'max@desk.test', 'manager', true, 'Max', NULL, NULL),
-  ('una', 'una@desk.test', 'user', true, 'Una', 'User', NULL), ('uri', 'uri@desk.test', 'user', true, NULL, NULL, NULL),
+  ('una', 'una@desk.test', 'user', true, 'Una', 'User', NULL), ('uri', 'uri@desk.test', 'user', true, NULL, NULL, NULL), ('ulf', 'ulf@desk.test', 'user', true, NULL, NULL, NULL),
   ('cee', 'cee@desk.test', 'customer', true, 'Cee', NULL, (SELECT id FROM organizations)),
   ('dee', 'dee@desk.test', 'customer', true, 'Dee', NULL, NULL);
 INSERT INTO teams (id, name, manager_id) VALUES (1, 'Network', 'max'), (2, 'Printers', NULL), (3, 'Gone', NULL);
@@ -59,6 +59,12 @@ SELECT throws_ok($$SELECT api.assign_task(it())$$, '42501', NULL, 'nor away');
 SELECT results_eq($$SELECT assignee_type::text, assignee_name, assigned_team_id, version FROM api.assign_task(it(), 'una')$$,
   $$VALUES ('user', 'Una User', NULL::int, 2)$$, 'she takes it, which leaves the queue');
 SELECT is((SELECT count(*) FROM api.my_tasks()), 1::bigint, 'now it is hers');
+SELECT act_as('ulf');
+SELECT is((SELECT assignee_id FROM api.create_task('Mine', assignee_id => 'ulf')), 'ulf', 'who is in no team works for herself as well');
+SELECT throws_ok($$SELECT api.create_task('Theirs', assigned_team_id => 1)$$, '42501', NULL, 'and queues nothing');
+SELECT act_as_owner();
+DELETE FROM tasks WHERE created_by = 'ulf';
+SELECT act_as('una');
 SELECT is((SELECT last_updated_by::text FROM api.get_task(it())), 'una', 'who changed it last shows');
 SELECT act_as('uri');
 SELECT throws_ok($$SELECT api.assign_task(it(), 'uri')$$, 'PT404', NULL, 'another team does not see it');
