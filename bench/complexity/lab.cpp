@@ -62,8 +62,9 @@ std::vector<std::string> projects_of(const std::vector<Ticket> &tickets) {
 
 FitOptions options(bool cold) {
     FitOptions o;
-    o.bits = std::getenv("BITS") ? std::atoi(std::getenv("BITS")) : cold ? 15 : 18;
-    o.penalty = std::getenv("PENALTY") ? std::atof(std::getenv("PENALTY")) : 0;
+    o.bits = cold ? 16 : 18;
+    // A cold start is for other people's tickets: the penalty that was best on the older part of every project, stated.
+    o.penalty = cold ? 20 : std::getenv("PENALTY") ? std::atof(std::getenv("PENALTY")) : 0;
     o.group_field = "project";
     o.effort_unit = "points";
     o.new_groups = cold;
@@ -104,7 +105,7 @@ void effort(const std::vector<Ticket> &tickets) {
             actual.push_back(t.effort);
             score.push_back(s->score);
             raw.push_back(s->sum);
-            mine += std::fabs(t.effort - model.effort_median * std::exp(s->expected));
+            mine += std::fabs(t.effort - nearest_level(*s->levels, model.effort_median * std::exp(s->expected)));
             theirs += std::fabs(t.effort - middle);
         }
         const double rho = spearman(score, actual);

@@ -29,7 +29,7 @@ constexpr std::size_t kHeaderSize = 13; // magic, version and checksum: names a 
 constexpr std::size_t kCachedModels = 4;
 
 struct Cached {
-    std::string key;
+    std::string key, bytes;
     std::shared_ptr<const Model> model;
 };
 
@@ -48,7 +48,7 @@ struct Site {
     TupleDesc result;
     char pointer[sizeof(varatt_external)];
     bool has_pointer;
-    char key[kHeaderSize + sizeof(std::size_t)];
+    char key[kHeaderSize];
 };
 
 Site &site_of(FunctionCallInfo fcinfo) {
@@ -57,10 +57,11 @@ Site &site_of(FunctionCallInfo fcinfo) {
     return *static_cast<Site *>(fcinfo->flinfo->fn_extra);
 }
 
-std::shared_ptr<const Model> cached(std::string_view key) {
+// A stored model is known by its head. One that was passed in by value is compared whole: anybody can make such a head.
+std::shared_ptr<const Model> cached(std::string_view key, const std::string_view *bytes) {
     auto &models = cache();
     for (auto it = models.begin(); it != models.end(); ++it) {
-        if (it->key == key) {
+        if (it->key == key && (!bytes || it->bytes == *bytes)) {
             models.splice(models.begin(), models, it);
             return it->model;
         }
@@ -68,34 +69,35 @@ std::shared_ptr<const Model> cached(std::string_view key) {
     return nullptr;
 }
 
+std::shared_ptr<const Model> remember(const std::string &key, std::string_view bytes) {
+    auto model = std::make_shared<const Model>(Model::decode(bytes));
+    auto &models = cache();
+    models.push_front({key, std::string(bytes), model});
+    if (models.size() > kCachedModels)
+        models.pop_back();
+    return model;
+}
+
 std::shared_ptr<const Model> model_of(Site &site, Datum value) {
     auto *const raw = reinterpret_cast<struct varlena *>(DatumGetPointer(value));
-    const bool external = VARATT_IS_EXTERNAL_ONDISK(raw);
-    if (external && site.has_pointer && std::memcmp(site.pointer, VARDATA_EXTERNAL(raw), sizeof site.pointer) == 0)
-        if (auto model = cached({site.key, sizeof site.key}))
+    if (!VARATT_IS_EXTERNAL_ONDISK(raw)) {
+        const std::string_view bytes = bytes_of(value);
+        std::string key(bytes.substr(0, kHeaderSize));
+        auto model = cached(key, &bytes);
+        return model ? model : remember(key, bytes);
+    }
+    if (site.has_pointer && std::memcmp(site.pointer, VARDATA_EXTERNAL(raw), sizeof site.pointer) == 0)
+        if (auto model = cached({site.key, sizeof site.key}, nullptr))
             return model;
 
-    struct Head {
-        bytea *bytes;
-        std::size_t size;
-    };
-    const Head head = call([value] {
-        return Head{DatumGetByteaPSlice(value, 0, kHeaderSize), toast_raw_datum_size(value)};
-    });
-    std::string key(VARDATA_ANY(head.bytes), VARSIZE_ANY_EXHDR(head.bytes));
+    bytea *const head = call([value] { return DatumGetByteaPSlice(value, 0, kHeaderSize); });
+    std::string key(VARDATA_ANY(head), VARSIZE_ANY_EXHDR(head));
     key.resize(kHeaderSize);
-    key.append(reinterpret_cast<const char *>(&head.size), sizeof head.size);
-    auto model = cached(key);
-    if (!model) {
-        model = std::make_shared<const Model>(Model::decode(bytes_of(value)));
-        auto &models = cache();
-        models.push_front({key, model});
-        if (models.size() > kCachedModels)
-            models.pop_back();
-    }
-    site.has_pointer = external;
-    if (external)
-        std::memcpy(site.pointer, VARDATA_EXTERNAL(raw), sizeof site.pointer);
+    auto model = cached(key, nullptr);
+    if (!model)
+        model = remember(key, bytes_of(value));
+    site.has_pointer = true;
+    std::memcpy(site.pointer, VARDATA_EXTERNAL(raw), sizeof site.pointer);
     std::memcpy(site.key, key.data(), sizeof site.key);
     return model;
 }
@@ -103,16 +105,6 @@ std::shared_ptr<const Model> model_of(Site &site, Datum value) {
 const std::shared_ptr<const Model> &shipped() {
     static const std::shared_ptr<const Model> model(&cold_start_model(), [](const Model *) {});
     return model;
-}
-
-// Model and words are UTF-8; databases in other encodings convert on the way in and out.
-std::string_view to_utf8(std::string_view text) {
-    if (text.empty() || GetDatabaseEncoding() == PG_UTF8)
-        return text;
-    const char *const converted = call([text] {
-        return pg_server_to_any(text.data(), static_cast<int>(text.size()), PG_UTF8);
-    });
-    return converted == text.data() ? text : std::string_view(converted);
 }
 
 struct JsonMember {
@@ -164,6 +156,16 @@ JsonMembers read_members(Datum value) {
 }
 
 } // namespace
+
+// Model and words are UTF-8; databases in other encodings convert on the way in and out.
+std::string_view to_utf8(std::string_view text) {
+    if (text.empty() || GetDatabaseEncoding() == PG_UTF8)
+        return text;
+    const char *const converted = call([text] {
+        return pg_server_to_any(text.data(), static_cast<int>(text.size()), PG_UTF8);
+    });
+    return converted == text.data() ? text : std::string_view(converted);
+}
 
 void read_details(Datum value, std::vector<Detail> &details) {
     const JsonMembers members = read_members(value);
@@ -275,7 +277,7 @@ TICKETFLOW_FUNCTION(ticketflow_complexity_effort) {
         const auto effort = [&](double share) {
             const double x = a.model->effort_median * std::exp(score->expected + share);
             const double unit = std::pow(10.0, std::floor(std::log10(x)) - 3);
-            return Float8GetDatum(std::round(x / unit) * unit);
+            return Float8GetDatum(nearest_level(*score->levels, std::round(x / unit) * unit));
         };
         values[0] = effort(0);
         values[1] = effort(a.model->effort_share[1]);

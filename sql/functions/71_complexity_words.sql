@@ -54,3 +54,24 @@ AS $$
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION complexity_lines(tasks) IS 'The score of a ticket (line 0) and its factors, in words, the heaviest first.';
 REVOKE ALL ON FUNCTION complexity_lines(tasks) FROM PUBLIC;
+
+CREATE OR REPLACE VIEW complexity_escalations WITH (security_invoker = true) AS
+SELECT t.id AS task_id, t.ticket_number::text, t.title::text, t.status::text, t.priority::text, t.severity::text, s.complexity_score,
+       r.risk AS sla_risk, t.due_date, t.assignee_id::text, t.assigned_team_id,
+       s.complexity_score + CASE t.priority WHEN 'urgent' THEN 15 WHEN 'high' THEN 5 ELSE 0 END
+         + CASE t.severity WHEN 'critical' THEN 15 WHEN 'major' THEN 5 ELSE 0 END + 20 * r.risk AS urgency,
+       concat_ws(', ', format('score %s', s.complexity_score), CASE WHEN t.priority IN ('high', 'urgent') THEN 'priority ' || t.priority END,
+         CASE WHEN t.severity IN ('major', 'critical') THEN 'severity ' || t.severity END,
+         CASE WHEN r.risk >= 1 THEN 'overdue' WHEN r.risk > 0.5 THEN format('%s %% of the time until it is due has passed', floor(100 * r.risk)) END,
+         'decided by a person: ' || s.override_reason) AS reasons
+  FROM tasks t
+  JOIN ticket_complexity_scores s ON s.task_id = t.id
+  JOIN task_statuses st ON st.status = t.status AND st.stage IN ('open', 'waiting')
+ CROSS JOIN complexity_settings p
+ CROSS JOIN LATERAL (SELECT task_sla_risk(t)) r (risk)
+ WHERE complexity_escalation(s.complexity_score, t.priority, t.severity, r.risk, p.threshold);
+COMMENT ON VIEW complexity_escalations IS
+  'Open tickets that a person should look at now, as far as the caller sees them. urgency: the score plus what priority, severity and '
+  'the time until due_date add; reasons in words.';
+GRANT SELECT ON complexity_escalations TO ticketflow_customer, ticketflow_report;
+GRANT EXECUTE ON FUNCTION task_sla_risk(tasks) TO ticketflow_customer, ticketflow_report;

@@ -12,6 +12,7 @@ namespace {
 
 constexpr double kStructureGain = 0.6; // all structure together weighs like a block of this gain
 constexpr double kLevelGain = 1.0, kNumberGain = 0.5;
+constexpr int kOwnBits = 20;
 constexpr int kRareLevel = 3; // a value seen less often has no weight of its own
 
 const double kStructureStep = kStructureGain / std::sqrt(static_cast<double>(kStructures));
@@ -66,7 +67,8 @@ const std::map<std::string, std::vector<std::string>> kRising = {
 
 } // namespace
 
-Design::Design(int bits, std::string group_field) : bits_(bits), group_field_(std::move(group_field)) {}
+Design::Design(int bits, std::string group_field, bool own_apart)
+    : bits_(bits), group_field_(std::move(group_field)), own_apart_(own_apart) {}
 
 std::size_t Design::group_index(const std::string &name) {
     const auto [it, fresh] = group_index_.try_emplace(name, groups_.size());
@@ -117,13 +119,14 @@ void Design::add(std::string_view title, std::string_view body, std::span<const 
 void Design::add_terms(Row &row, const std::string &group) {
     static const Model defaults;
     const std::uint64_t mask = (std::uint64_t{1} << bits_) - 1, own = hash_bytes(group);
+    const std::uint64_t own_mask = own_apart_ ? (std::uint64_t{1} << kOwnBits) - 1 : mask;
     row.shared.reserve(features_.terms.size());
     for (const Feature &term : features_.terms) {
         const double step = defaults.gains[term.block] / std::sqrt(features_.length_squared[term.block]);
         const auto value = static_cast<float>(term.value * step);
         row.shared.push_back({static_cast<std::uint32_t>(term.hash & mask), value, term.block});
         if (!group_field_.empty())
-            row.own.push_back({static_cast<std::uint32_t>(group_hash(term.hash, own) & mask), value, term.block});
+            row.own.push_back({static_cast<std::uint32_t>(group_hash(term.hash, own) & own_mask), value, term.block});
     }
 }
 
@@ -160,6 +163,12 @@ void Design::place_fields() {
     for (FieldColumns &field : fields_) {
         field.first = columns_;
         columns_ += field.number ? 1 : static_cast<std::uint32_t>(field.seen.size());
+    }
+    if (own_apart_) {
+        for (Row &row : rows_)
+            for (Entry &entry : row.own)
+                entry.column += columns_;
+        columns_ += std::uint32_t{1} << kOwnBits;
     }
     const std::uint32_t structure = std::uint32_t{1} << bits_;
     for (Row &row : rows_) {
@@ -281,7 +290,7 @@ Model Design::export_model(const Weights &weights, bool own_groups) const {
     if (own_groups && !group_field_.empty()) {
         model.group_field = group_field_;
         for (std::size_t g = 0; g < groups_.size(); ++g) {
-            model.groups.push_back({groups_[g], 0, {}});
+            model.groups.emplace_back().name = groups_[g];
             for (std::size_t i = 0; i < kStructures; ++i)
                 model.groups.back().structure[i] = weights[hashed + kStructures * (g + 1) + i] * kStructureStep;
         }

@@ -14,7 +14,8 @@ using Weights = std::vector<double>; // one a column
 
 class Design {
   public:
-    Design(int bits, std::string group_field);
+    // own_apart: the groups' own columns are not exported, so they get a table of their own and disturb nothing.
+    Design(int bits, std::string group_field, bool own_apart);
     void add(std::string_view title, std::string_view body, std::span<const Detail> details, double effort);
     void finish(); // after the last row: scales of numbers, columns of fields, targets
 
@@ -60,6 +61,7 @@ class Design {
 
     int bits_;
     std::string group_field_;
+    bool own_apart_;
     Features features_;
     std::vector<Row> rows_;
     std::vector<std::string> groups_;

@@ -1,6 +1,7 @@
 #include "core/complexity/features.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 namespace ticketflow::core::complexity {
@@ -11,26 +12,45 @@ namespace {
 constexpr std::array<std::uint64_t, kBlocks> kBlockSeed = {hash_bytes("tw"), hash_bytes("tp"), hash_bytes("tc"),
                                                            hash_bytes("bw"), hash_bytes("bp")};
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+// What the scan of a text counts; markers are lower case.
+struct Marker {
+    std::string_view text;
+    Structure counts;
+};
+constexpr std::array kMarkers = {
+    Marker{"{code", kCodeBlocks}, Marker{"<code", kCodeBlocks}, Marker{"{noformat", kCodeBlocks}, Marker{"```", kCodeBlocks},
+    Marker{"http", kLinks}, Marker{"\tat ", kStackLines}, Marker{" at com.", kStackLines}, Marker{" at org.", kStackLines},
+    Marker{" at java", kStackLines}, Marker{"\n  file \"", kStackLines}, Marker{"exception", kExceptions},
+    Marker{"traceback", kExceptions}, Marker{"error", kErrors}, Marker{" * ", kListItems}, Marker{" - ", kListItems},
+    Marker{" # ", kListItems}, Marker{"<li>", kListItems}, Marker{"\n* ", kListItems}, Marker{"\n- ", kListItems},
+    Marker{"\n# ", kListItems}, Marker{"?", kQuestions}, Marker{"!", kExclamations}, Marker{"steps to", kStepsToReproduce},
+    Marker{"as a ", kUserStory}, Marker{"h3.", kHeadings}, Marker{"h4.", kHeadings}, Marker{"h5.", kHeadings},
+    Marker{"\n## ", kHeadings}, Marker{"<h2", kHeadings}, Marker{"<h3", kHeadings}};
 
-int occurrences(std::string_view text, std::string_view pattern) {
-    int n = 0;
-    for (std::size_t i = text.find(pattern); i != std::string_view::npos; i = text.find(pattern, i + pattern.size()))
-        ++n;
-    return n;
-}
+struct Classes { // of each byte: its lower case, what it is, and the markers that begin with it
+    std::array<unsigned char, 256> lower{};
+    std::array<unsigned char, 256> kind{}; // 1 digit, 2 capital
+    std::array<std::uint32_t, 256> markers{};
+    constexpr Classes() {
+        for (unsigned c = 0; c < 256; ++c) {
+            lower[c] = static_cast<unsigned char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
+            kind[c] = c >= '0' && c <= '9' ? 1 : c >= 'A' && c <= 'Z' ? 2 : 0;
+            for (std::size_t m = 0; m < kMarkers.size(); ++m)
+                if (static_cast<unsigned char>(kMarkers[m].text[0]) == lower[c])
+                    markers[c] |= 1u << m;
+        }
+    }
+};
+constexpr Classes kClasses;
+static_assert(kMarkers.size() <= 32);
 
-int occurrences(std::string_view text, std::initializer_list<std::string_view> patterns) {
-    int n = 0;
-    for (const auto pattern : patterns)
-        n += occurrences(text, pattern);
-    return n;
-}
-
-std::string lowered(std::string_view text) {
-    std::string out(text.substr(0, kStructureLimit));
-    std::transform(out.begin(), out.end(), out.begin(), lower);
-    return out;
+bool begins_with(std::string_view rest, std::string_view marker) {
+    if (rest.size() < marker.size())
+        return false;
+    for (std::size_t i = 1; i < marker.size(); ++i)
+        if (kClasses.lower[static_cast<unsigned char>(rest[i])] != static_cast<unsigned char>(marker[i]))
+            return false;
+    return true;
 }
 
 } // namespace
@@ -116,46 +136,41 @@ void Features::finish_terms() {
 }
 
 void Features::read_structure(std::string_view raw_title, std::string_view raw_body) {
-    const std::string t = lowered(raw_title), b = lowered(raw_body);
+    raw_title = raw_title.substr(0, kStructureLimit);
     raw_body = raw_body.substr(0, kStructureLimit);
-    double digits = 0, capitals = 0, letters = 0;
-    for (const char c : raw_body) {
-        digits += c >= '0' && c <= '9';
-        capitals += c >= 'A' && c <= 'Z';
+    counts.fill(0);
+    std::array<int, 3> kinds{};
+    for (std::size_t i = 0; i < raw_body.size(); ++i) {
+        const auto c = static_cast<unsigned char>(raw_body[i]);
+        ++kinds[kClasses.kind[c]];
+        for (auto left = kClasses.markers[c]; left != 0; left &= left - 1) {
+            const Marker &marker = kMarkers[static_cast<std::size_t>(std::countr_zero(left))];
+            if (begins_with(raw_body.substr(i), marker.text))
+                counts[marker.counts] += 1;
+        }
     }
+    double letters = 0;
     for (const Word &word : body.words)
         letters += word.length;
-    double distinct = 0;
     for (const Feature &term : terms)
-        distinct += term.block == kBodyWord;
+        counts[kDistinctWords] += term.block == kBodyWord;
     const double words = static_cast<double>(body.words.size());
 
     counts[kTitleWords] = static_cast<double>(title.words.size());
     counts[kBodyWords] = words;
     counts[kNoBody] = body.words.empty();
-    counts[kTitleBytes] = static_cast<double>(t.size());
-    counts[kBodyBytes] = static_cast<double>(b.size());
-    counts[kCodeBlocks] = occurrences(b, {"{code", "<code", "{noformat", "```"});
-    counts[kLinks] = occurrences(b, "http");
-    counts[kStackLines] = occurrences(b, {"\tat ", " at com.", " at org.", " at java", "\n  file \""});
-    counts[kExceptions] = occurrences(b, {"exception", "traceback"});
-    counts[kErrors] = occurrences(b, "error");
-    counts[kListItems] = occurrences(b, {" * ", " - ", " # ", "<li>", "\n* ", "\n- ", "\n# "});
-    counts[kQuestions] = occurrences(b, "?");
-    counts[kTitleQuestion] = t.find('?') != std::string::npos;
-    counts[kStepsToReproduce] = occurrences(b, "steps to");
-    counts[kExclamations] = occurrences(b, "!");
-    counts[kUserStory] = b.find("as a ") != std::string::npos;
-    counts[kTitleColon] = t.find(':') != std::string::npos;
-    counts[kTitleQuote] = t.find('"') != std::string::npos;
-    counts[kDistinctWords] = distinct;
+    counts[kTitleBytes] = static_cast<double>(raw_title.size());
+    counts[kBodyBytes] = static_cast<double>(raw_body.size());
+    counts[kUserStory] = counts[kUserStory] > 0;
+    counts[kTitleQuestion] = raw_title.find('?') != std::string_view::npos;
+    counts[kTitleColon] = raw_title.find(':') != std::string_view::npos;
+    counts[kTitleQuote] = raw_title.find('"') != std::string_view::npos;
     counts[kWordLength] = words > 0 ? letters / words : 0;
-    counts[kDigits] = digits;
-    counts[kCapitals] = raw_body.empty() ? 0 : capitals / static_cast<double>(raw_body.size());
-    counts[kHeadings] = occurrences(b, {"h3.", "h4.", "h5.", "\n## ", "<h2", "<h3"});
+    counts[kDigits] = kinds[1];
+    counts[kCapitals] = raw_body.empty() ? 0 : kinds[2] / static_cast<double>(raw_body.size());
 
     for (std::size_t i = 0; i < kStructures; ++i)
-        structure[i] = natural_log(1 + counts[i]);
+        structure[i] = counts[i] > 0 ? natural_log(1 + counts[i]) : 0;
     for (const auto plain : {kNoBody, kTitleQuestion, kUserStory, kTitleColon, kTitleQuote, kWordLength, kCapitals})
         structure[plain] = counts[plain];
 }

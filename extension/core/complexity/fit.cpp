@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <map>
 #include <numeric>
 
 namespace ticketflow::core::complexity {
@@ -59,16 +60,33 @@ double spearman(const std::vector<double> &a, const std::vector<double> &b) {
     return xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy) : 0;
 }
 
+// Efforts that people choose from a scale (1, 2, 3, 5, 8): the values that one in fifty tickets has, if they are most.
+static std::vector<double> common_levels(const std::vector<double> &values) {
+    std::map<double, std::size_t> seen;
+    for (const double value : values)
+        ++seen[value];
+    std::vector<double> levels;
+    std::size_t covered = 0;
+    for (const auto &[value, count] : seen) {
+        if (count * 50 >= values.size()) {
+            levels.push_back(value);
+            covered += count;
+        }
+    }
+    return covered * 10 >= values.size() * 9 ? levels : std::vector<double>();
+}
+
 struct Trainer::State {
     FitOptions options;
     Design design;
     FitReport report;
 
-    explicit State(FitOptions wanted) : options(std::move(wanted)), design(options.bits, options.group_field) {}
+    explicit State(FitOptions wanted) : options(std::move(wanted)), design(options.bits, options.group_field, options.new_groups) {}
 
     struct Effort { // what to expect: median of the group, and the slope from predicted rank to ln(effort)
-        std::vector<double> group_median;
-        double median = 1, slope = 0, middle = 0;
+        std::vector<double> group_median, group_slope, group_middle, spread; // spread: deviation of ln(effort)
+        std::vector<std::vector<double>> levels; // the values in use, where a group uses few (points)
+        double median = 1, slope = 0, middle = 0; // middle: the prediction that stands for the median
     };
 
     void say(const char *stage, int done, int of) const {
@@ -100,31 +118,84 @@ struct Trainer::State {
             const double own = values.empty() ? e.median : median(values);
             // Below five tickets a median is mostly chance; from there on it stands for itself.
             e.group_median.push_back(n >= 5 ? own : e.median);
+            double mean = 0, squares = 0;
+            for (const double x : values) {
+                mean += std::log(x) / n;
+                squares += std::log(x) * std::log(x) / n;
+            }
+            e.levels.push_back(common_levels(values));
+            e.spread.push_back(n >= 5 ? std::sqrt(std::max(squares - mean * mean, 0.0)) : 0.5);
         }
         return e;
     }
 
     double expect(const Effort &e, int row, double predicted, double slope) const {
-        return e.group_median[design.group_of(row)] * std::exp(slope * (predicted - e.middle));
+        const auto g = design.group_of(row);
+        return nearest_level(e.levels[g], e.group_median[g] * std::exp(slope * (predicted - e.group_middle[g])));
+    }
+    double expect(const Effort &e, int row, double predicted) const {
+        return expect(e, row, predicted, e.group_slope[design.group_of(row)]);
     }
 
+    // The slopes that would have erred least. A group's own stays near the common one unless its tickets insist.
     void choose_slope(Effort &e, const std::vector<int> &rows, const std::vector<double> &predicted) const {
+        constexpr int kSteps = 31;
+        constexpr double kCaution = 0.5, kStep = 0.1, kHold = 300; // kCaution: standard errors; kHold: tickets' worth of belief in the common slope
+        const std::size_t groups = e.group_median.size();
+        std::vector<std::vector<double>> error(groups, std::vector<double>(kSteps));
+        std::vector<double> count(groups);
+        std::vector<std::vector<std::array<double, kSteps>>> each(groups); // errors of single tickets
         e.middle = median(predicted);
-        double best = HUGE_VAL;
-        for (double slope = 0; slope <= 2.0001; slope += 0.1) {
-            std::vector<double> mine(e.group_median.size()), base(e.group_median.size());
-            for (std::size_t i = 0; i < rows.size(); ++i) {
-                const auto g = design.group_of(rows[i]);
-                mine[g] += std::fabs(design.effort(rows[i]) - expect(e, rows[i], predicted[i], slope));
-                base[g] += std::fabs(design.effort(rows[i]) - e.group_median[g]);
+        // Texts drift, and predictions with them: each row is judged with the middle that its group's earlier rows tell.
+        std::vector<std::vector<double>> seen(groups);
+        const auto middle_now = [&](std::size_t g) {
+            const std::size_t n = std::min<std::size_t>(seen[g].size(), 200);
+            const double recent = median({seen[g].end() - static_cast<std::ptrdiff_t>(n), seen[g].end()});
+            return (static_cast<double>(n) * recent + 10 * e.middle) / (static_cast<double>(n) + 10);
+        };
+        e.group_middle.assign(groups, e.middle);
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+            const auto g = design.group_of(rows[i]);
+            if (seen[g].size() % 20 == 0)
+                e.group_middle[g] = middle_now(g);
+            seen[g].push_back(predicted[i]);
+            count[g] += 1;
+            auto &mine = each[g].emplace_back();
+            for (std::size_t k = 0; k < kSteps; ++k) {
+                const double slope = static_cast<double>(k) * kStep * e.spread[g];
+                mine[k] = std::fabs(design.effort(rows[i]) - expect(e, rows[i], predicted[i], slope));
+                error[g][k] += mine[k];
             }
-            double ratio = 0;
-            for (std::size_t g = 0; g < mine.size(); ++g)
-                ratio += base[g] > 0 ? mine[g] / base[g] : 1;
-            if (ratio < best) {
-                best = ratio;
-                e.slope = slope;
+        }
+        for (std::size_t g = 0; g < groups; ++g)
+            e.group_middle[g] = middle_now(g);
+        std::vector<double> ratio(kSteps);
+        for (auto &line : error) {
+            const double flat = line[0];
+            for (std::size_t k = 0; k < kSteps; ++k)
+                ratio[k] += line[k] = flat > 0 ? line[k] / flat : 1;
+        }
+        for (double &sum : ratio)
+            sum /= static_cast<double>(groups);
+        const auto best = std::min_element(ratio.begin(), ratio.end()) - ratio.begin();
+        e.slope = static_cast<double>(best) * kStep * median(e.spread);
+        for (std::size_t g = 0; g < groups; ++g) {
+            std::vector<double> held(kSteps);
+            for (std::size_t k = 0; k < kSteps; ++k)
+                held[k] = (count[g] * error[g][k] + kHold * ratio[k]) / (count[g] + kHold);
+            // The least slope that is as good as the best one, as far as so few tickets can tell.
+            const auto least = static_cast<std::size_t>(std::min_element(held.begin(), held.end()) - held.begin());
+            double sum = 0, squares = 0, flat = 0;
+            for (const auto &mine : each[g]) {
+                sum += mine[least] - mine[0];
+                squares += (mine[least] - mine[0]) * (mine[least] - mine[0]);
+                flat += mine[0];
             }
+            const double noise = flat > 0 ? std::sqrt(std::max(squares - sum * sum / std::max(count[g], 1.0), 0.0)) / flat : 0;
+            std::size_t own = 0;
+            while (held[own] > held[least] + kCaution * noise)
+                ++own;
+            e.group_slope.push_back(static_cast<double>(own) * kStep * e.spread[g]);
         }
     }
 
@@ -190,12 +261,36 @@ struct Trainer::State {
         return out;
     }
 
+    // Predictions as they would have been made: each slice of time from what came before it.
+    std::vector<double> look_ahead(const std::vector<int> &rows, double penalty, double until, std::vector<int> &ahead) {
+        std::vector<double> out;
+        constexpr double kFirst = 0.4;
+        constexpr int kSlices = 3;
+        for (int slice = 0; slice < kSlices; ++slice) {
+            const double from = until * (kFirst + (1 - kFirst) * slice / kSlices);
+            const double to = until * (kFirst + (1 - kFirst) * (slice + 1) / kSlices);
+            std::vector<int> before, next;
+            for (const int row : rows) {
+                const double age = design.age(row);
+                if (age < from)
+                    before.push_back(row);
+                else if (age < to || slice + 1 == kSlices)
+                    next.push_back(row);
+            }
+            const auto p = predict(before, next, penalty);
+            out.insert(out.end(), p.begin(), p.end());
+            ahead.insert(ahead.end(), next.begin(), next.end());
+            say("looking ahead", slice + 1, kSlices);
+        }
+        return out;
+    }
+
     void judge(const std::vector<int> &older, const std::vector<int> &newest, const Effort &effort,
                const std::vector<double> &predicted, std::vector<double> calibration) {
         std::vector<double> mine(effort.group_median.size()), base(mine.size()), count(mine.size());
         for (std::size_t i = 0; i < newest.size(); ++i) {
             const auto g = design.group_of(newest[i]);
-            mine[g] += std::fabs(design.effort(newest[i]) - expect(effort, newest[i], predicted[i], effort.slope));
+            mine[g] += std::fabs(design.effort(newest[i]) - expect(effort, newest[i], predicted[i]));
             base[g] += std::fabs(design.effort(newest[i]) - effort.group_median[g]);
             count[g] += 1;
         }
@@ -263,23 +358,33 @@ Model Trainer::fit(FitReport &report) {
     } else {
         s.report.penalty = s.choose_penalty(oldest, middle);
         effort = s.medians(older);
-        const auto old_fit = s.cross_fit(older, s.report.penalty);
-        s.choose_slope(effort, older, old_fit);
-        s.judge(older, newest, effort, s.predict(older, newest, s.report.penalty), old_fit);
+        std::vector<int> ahead;
+        auto seen = s.look_ahead(older, s.report.penalty, 0.8, ahead);
+        s.choose_slope(effort, ahead, seen);
+        s.judge(older, newest, effort, s.predict(older, newest, s.report.penalty), seen);
         fitted = s.cross_fit(all, s.report.penalty);
         effort = s.medians(all);
-        s.choose_slope(effort, all, fitted);
+        ahead.clear();
+        seen = s.look_ahead(all, s.report.penalty, 1, ahead);
+        s.choose_slope(effort, ahead, seen);
     }
     const Weights w = s.design.solve(all, s.report.penalty, s.options.iterations, [&] { s.say("solving", 0, 0); });
     Model model = s.design.export_model(w, !s.options.new_groups);
     model.effort_unit = s.options.effort_unit;
     model.effort_median = effort.median * std::exp(effort.slope * (model.start - effort.middle));
-    model.effort_slope = effort.slope;
-    for (std::size_t g = 0; g < model.groups.size(); ++g)
-        model.groups[g].shift = std::log(effort.group_median[g] / effort.median);
+    model.effort_slope = model.groups.empty() && !s.options.new_groups ? effort.group_slope[0] : effort.slope;
+    if (s.design.group_names().size() == 1)
+        model.effort_levels = effort.levels[0];
+    for (std::size_t g = 0; g < model.groups.size(); ++g) {
+        model.groups[g].shift = std::log(effort.group_median[g] / effort.median) -
+                                effort.group_slope[g] * (effort.group_middle[g] - model.start) +
+                                effort.slope * (effort.middle - model.start);
+        model.groups[g].slope = effort.group_slope[g];
+        model.groups[g].levels = effort.levels[g];
+    }
     std::vector<double> ratios;
     for (std::size_t i = 0; i < all.size(); ++i)
-        ratios.push_back(std::log(s.design.effort(all[i]) / s.expect(effort, all[i], fitted[i], effort.slope)));
+        ratios.push_back(std::log(s.design.effort(all[i]) / s.expect(effort, all[i], fitted[i])));
     std::sort(ratios.begin(), ratios.end());
     model.effort_share = {quantile(ratios, .1), quantile(ratios, .25), quantile(ratios, .5), quantile(ratios, .75), quantile(ratios, .9)};
     std::sort(fitted.begin(), fitted.end());

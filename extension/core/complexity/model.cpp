@@ -2,6 +2,7 @@
 
 #include "core/failure.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 
@@ -26,6 +27,11 @@ class Writer {
         auto bits = std::bit_cast<std::uint64_t>(value);
         for (int i = 0; i < 8; ++i, bits >>= 8)
             out += static_cast<char>(bits);
+    }
+    void reals(const std::vector<double> &values) {
+        number(values.size());
+        for (const double value : values)
+            real(value);
     }
     void scaled(const Scaled &value) {
         real(value.mean);
@@ -76,6 +82,12 @@ class Reader {
         if (!std::isfinite(value) || std::fabs(value) > 1e12)
             corrupted("A weight is not a finite number.");
         return value;
+    }
+    std::vector<double> reals(std::size_t most) {
+        std::vector<double> values(size(most));
+        for (double &value : values)
+            value = real();
+        return values;
     }
     Scaled scaled() {
         Scaled value{real(), real(), real()};
@@ -171,14 +183,15 @@ std::string Model::encode() const {
     for (const Group &group : groups) {
         w.bytes(group.name);
         w.real(group.shift);
+        w.real(group.slope);
         for (const double weight : group.structure)
             w.real(weight);
+        w.reals(group.levels);
     }
     w.real(start);
-    w.number(thresholds.size());
-    for (const double threshold : thresholds)
-        w.real(threshold);
+    w.reals(thresholds);
     w.bytes(effort_unit);
+    w.reals(effort_levels);
     w.real(effort_median);
     w.real(effort_slope);
     for (const double share : effort_share)
@@ -225,15 +238,16 @@ Model Model::decode(std::string_view bytes) {
         Group group;
         group.name = r.bytes();
         group.shift = r.real();
+        group.slope = r.real();
         for (double &weight : group.structure)
             weight = r.real();
+        group.levels = r.reals(100);
         m.groups.push_back(std::move(group));
     }
     m.start = r.real();
-    m.thresholds.resize(r.size(100));
-    for (double &threshold : m.thresholds)
-        threshold = r.real();
+    m.thresholds = r.reals(100);
     m.effort_unit = r.bytes();
+    m.effort_levels = r.reals(100);
     m.effort_median = r.real();
     m.effort_slope = r.real();
     for (double &share : m.effort_share)
@@ -241,9 +255,11 @@ Model Model::decode(std::string_view bytes) {
     m.provenance = r.bytes();
     if (!r.done() || m.thresholds.size() != 100)
         corrupted("Its parts do not fit together.");
-    for (std::size_t i = 1; i < m.thresholds.size(); ++i)
-        if (!(m.thresholds[i - 1] <= m.thresholds[i]))
-            corrupted("Its thresholds do not rise.");
+    bool rising = std::is_sorted(m.thresholds.begin(), m.thresholds.end()) && std::is_sorted(m.effort_levels.begin(), m.effort_levels.end());
+    for (const Group &group : m.groups)
+        rising = rising && std::is_sorted(group.levels.begin(), group.levels.end());
+    if (!rising)
+        corrupted("Its thresholds do not rise.");
     return m;
 }
 

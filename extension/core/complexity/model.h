@@ -26,8 +26,10 @@ struct Field {
 // A project, product or queue whose words and pace differ from the others'.
 struct Group {
     std::string name;
-    double shift = 0; // ln of this group's median effort less the model's
+    double shift = 0;  // ln of this group's median effort less the model's
+    double slope = 0;  // of ln(effort) here; tickets of unknown groups have the model's
     std::array<double, kStructures> structure{};
+    std::vector<double> levels; // rising: the values that effort takes here, where it is told on a scale
 };
 
 struct Model {
@@ -43,6 +45,7 @@ struct Model {
     double start = 0;                    // sum of a typical ticket
     std::vector<double> thresholds;      // 100 rising sums: a sum above the k-th scores at least k
     std::string effort_unit = "points";  // what was learned: hours, points
+    std::vector<double> effort_levels;
     double effort_median = 1;            // of the population learned from
     double effort_slope = 0;             // ln(effort) per unit of sum
     std::array<double, 5> effort_share{}; // ln(actual / expected) at 10, 25, 50, 75 and 90 %

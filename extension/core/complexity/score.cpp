@@ -1,8 +1,8 @@
 #include "core/complexity/score.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <cstdlib>
 
 namespace ticketflow::core::complexity {
@@ -14,46 +14,92 @@ double from_fixed(std::int64_t x) { return static_cast<double>(x) / static_cast<
 
 double cut(double x) { return x < -3 ? -3 : x > 3 ? 3 : x; }
 
-std::string decimal(std::int64_t value, int digits) {
+void append_integer(std::string &out, std::int64_t value) {
+    char text[24];
+    const auto end = std::to_chars(text, text + sizeof text, value).ptr;
+    out.append(text, end);
+}
+
+void append_decimal(std::string &out, std::int64_t value, int digits) { // value is in units of 10^-digits
     std::int64_t unit = 1;
     for (int i = 0; i < digits; ++i)
         unit *= 10;
+    if (value < 0)
+        out += '-';
     const auto size = value < 0 ? -value : value;
-    char out[48];
-    std::snprintf(out, sizeof out, "%s%lld.%0*lld", value < 0 ? "-" : "", static_cast<long long>(size / unit), digits,
-                  static_cast<long long>(size % unit));
-    return out;
+    append_integer(out, size / unit);
+    out += '.';
+    for (auto rest = size % unit; unit > 1;) {
+        unit /= 10;
+        out += static_cast<char>('0' + rest / unit);
+        rest %= unit;
+    }
 }
 
-std::string number(double x) { // counts as integers, shares with three digits
+void append_number(std::string &out, double x) { // counts as integers, anything else with three digits
     if (x == std::floor(x) && std::fabs(x) < 1e15)
-        return std::to_string(static_cast<long long>(x));
-    return decimal(std::llround(x * 1000), 3);
+        append_integer(out, static_cast<std::int64_t>(x));
+    else
+        append_decimal(out, std::llround(std::fabs(x) < 1e15 ? x * 1000 : x > 0 ? 1e18 : -1e18), 3);
 }
 
-constexpr std::array<std::string_view, kStructures> kStructureNames = {
-    "words in the title", "words in the description", "no description", "length of the title", "length of the description",
-    "code blocks", "links", "stack trace lines", "exceptions named", "errors named", "list items", "questions",
-    "title is a question", "steps to reproduce", "exclamation marks", "user story", "title has a prefix",
-    "title quotes something", "different words", "average word length", "digits", "share of capitals", "headings"};
+// Structure is told in a few families: what people would call one thing.
+enum Family : std::uint8_t { kLength, kTrouble, kOutline, kReferences, kTone, kForm, kFigures, kFamilies };
+constexpr std::array<std::string_view, kFamilies> kFamilyNames = {
+    "length of the text", "code, traces and errors", "steps, lists and headings", "links", "questions and exclamations",
+    "form of the text", "digits and capitals"};
+constexpr std::array<Family, kStructures> kFamilyOf = {
+    kLength, kLength, kLength, kLength, kLength, kTrouble, kReferences, kTrouble, kTrouble, kTrouble,
+    kOutline, kTone, kTone, kOutline, kTone, kForm, kForm, kForm, kLength, kLength, kFigures, kFigures, kOutline};
+constexpr bool shown_in_value(std::size_t i) { // what a family's value counts: words, lines, links, …
+    return i != kNoBody && i != kTitleBytes && i != kBodyBytes && i != kDistinctWords && i != kWordLength && i != kCapitals &&
+           i != kTitleQuestion;
+}
+
+// Words that carry a sentence rather than its subject: they count, but nobody wants to read them in a reason.
+bool is_filler(std::string_view word) {
+    static constexpr std::array<std::string_view, 64> kFillers = {
+        "a", "about", "after", "all", "also", "an", "and", "any", "are", "as", "at", "be", "been", "but", "by", "can", "do", "does", "for",
+        "from", "had", "has", "have", "how", "i", "if", "in", "into", "is", "it", "its", "more", "my", "no", "not", "of", "on", "one", "or",
+        "our", "out", "should", "so", "some", "that", "the", "their", "them", "then", "there", "these", "they", "this", "to", "up", "was",
+        "we", "were", "when", "which", "will", "with", "would", "you"};
+    return word.size() < 2 || word[0] == '#' || std::binary_search(kFillers.begin(), kFillers.end(), word);
+}
 
 } // namespace
 
-std::string json_string(std::string_view text) {
-    std::string out = "\"";
+void append_json_string(std::string &out, std::string_view text) {
+    out += '"';
     for (const char c : text) {
         if (c == '"' || c == '\\') {
             out += '\\';
             out += c;
         } else if (static_cast<unsigned char>(c) < 0x20) {
-            char escape[8];
-            std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(c));
-            out += escape;
+            out += "\\u00";
+            out += "01"[c >> 4];
+            out += "0123456789abcdef"[c & 15];
         } else {
             out += c;
         }
     }
-    return out + '"';
+    out += '"';
+}
+
+std::string json_string(std::string_view text) {
+    std::string out;
+    append_json_string(out, text);
+    return out;
+}
+
+double nearest_level(const std::vector<double> &levels, double x) {
+    const auto above = std::lower_bound(levels.begin(), levels.end(), x);
+    if (levels.empty())
+        return x;
+    if (above == levels.end())
+        return levels.back();
+    if (above == levels.begin())
+        return levels.front();
+    return x - above[-1] < *above - x ? above[-1] : *above;
 }
 
 double rank_of(const Model &model, double sum) {
@@ -82,7 +128,7 @@ std::int64_t Scorer::add_wording(const Model &model, const Group *group, bool of
     }
     std::int64_t sum = to_fixed(-usual);
     // Slot 2i is word i with its parts, slot 2i+1 the phrase that begins there.
-    std::vector<std::int64_t> of_word(tell ? text.words.size() * 2 : 0);
+    of_word_.assign(tell ? text.words.size() * 2 : 0, 0);
     for (const Feature &term : features_.terms) {
         if (step[term.block] == 0)
             continue;
@@ -94,39 +140,51 @@ std::int64_t Scorer::add_wording(const Model &model, const Group *group, bool of
         const std::int64_t part = to_fixed(weight * term.value * step[term.block]);
         sum += part;
         if (tell)
-            of_word[term.word * 2 + (term.block == kTitlePhrase || term.block == kBodyPhrase ? 1 : 0)] += part;
+            of_word_[term.word * 2 + (term.block == kTitlePhrase || term.block == kBodyPhrase ? 1 : 0)] += part;
     }
-    if (!tell)
-        return sum;
-    Part part{of_title ? "wording of the title" : "wording of the description", "", from_fixed(sum), sum, false, {}};
-    std::vector<std::size_t> order(of_word.size());
-    for (std::size_t i = 0; i < order.size(); ++i)
-        order[i] = i;
-    const auto most = std::min<std::size_t>(5, order.size());
-    std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(most), order.end(),
-                      [&](std::size_t a, std::size_t b) {
-                          const auto x = std::llabs(of_word[a]), y = std::llabs(of_word[b]);
-                          return x != y ? x > y : a < b;
-                      });
-    for (std::size_t k = 0; k < most && of_word[order[k]] != 0; ++k) {
-        const std::size_t word = order[k] / 2;
-        const bool phrase = order[k] % 2 && word + 1 < text.words.size();
-        part.terms.emplace_back(phrase ? text.phrase(word) : text.view(text.words[word]), of_word[order[k]]);
+    if (tell) {
+        Part part;
+        part.name = of_title ? "wording of the title" : "wording of the description";
+        part.number = static_cast<double>(text.words.size());
+        part.sum = sum;
+        choose_terms(part, text, of_word_);
+        parts_.push_back(part);
     }
-    part.value = std::to_string(text.words.size());
-    parts_.push_back(std::move(part));
     return sum;
 }
 
+// The words and phrases that moved the sum most, largest first.
+void Scorer::choose_terms(Part &part, const Text &text, const std::vector<std::int64_t> &of_word) const {
+    for (std::size_t i = 0; i < of_word.size(); ++i) {
+        const auto size = std::llabs(of_word[i]);
+        if (size <= std::llabs(part.terms.back().sum))
+            continue;
+        const std::size_t word = i / 2;
+        const bool phrase = i % 2 && word + 1 < text.words.size();
+        if (is_filler(text.view(text.words[word])) && (!phrase || is_filler(text.view(text.words[word + 1]))))
+            continue;
+        std::size_t at = kTerms - 1;
+        for (; at > 0 && size > std::llabs(part.terms[at - 1].sum); --at)
+            part.terms[at] = part.terms[at - 1];
+        part.terms[at] = {phrase ? text.phrase(word) : text.view(text.words[word]), of_word[i]};
+    }
+}
+
 std::int64_t Scorer::add_structure(const Model &model, const Group *group, bool tell) {
+    std::array<Part, kFamilies> families{};
     std::int64_t sum = 0;
     for (std::size_t i = 0; i < kStructures; ++i) {
         const Scaled &scale = model.structure[i];
         const double weight = scale.weight + (group ? group->structure[i] : 0);
         const std::int64_t part = to_fixed(weight * cut((features_.structure[i] - scale.mean) / scale.deviation));
         sum += part;
-        if (tell && part != 0)
-            parts_.push_back({std::string(kStructureNames[i]), number(features_.counts[i]), weight, part, false, {}});
+        families[kFamilyOf[i]].sum += part;
+        if (shown_in_value(i))
+            families[kFamilyOf[i]].number += features_.counts[i];
+    }
+    for (std::size_t f = 0; tell && f < kFamilies; ++f) {
+        families[f].name = kFamilyNames[f];
+        parts_.push_back(families[f]);
     }
     return sum;
 }
@@ -153,9 +211,16 @@ std::int64_t Scorer::add_fields(const Model &model, std::span<const Detail> deta
         learned = learned || !field.assumed;
         const std::int64_t part = to_fixed(weight * used);
         sum += part;
-        if (tell)
-            parts_.push_back({field.name, field.number ? number(*found->number) : json_string(found->text), weight, part,
-                              field.assumed, {}});
+        if (tell) {
+            Part told;
+            told.name = field.name;
+            told.text = found->text;
+            told.is_text = !field.number;
+            told.number = found->number.value_or(0);
+            told.assumed = field.assumed;
+            told.sum = part;
+            parts_.push_back(told);
+        }
     }
     return sum;
 }
@@ -186,7 +251,8 @@ std::optional<Score> Scorer::score(const Model &model, std::string_view title, s
     result.sum = model.start + from_fixed(total);
     result.score = static_cast<int>(std::upper_bound(model.thresholds.begin(), model.thresholds.end(), result.sum) -
                                     model.thresholds.begin());
-    result.expected = model.effort_slope * (result.sum - model.start) + (group ? group->shift : 0);
+    result.expected = (group ? group->slope : model.effort_slope) * (result.sum - model.start) + (group ? group->shift : 0);
+    result.levels = group ? &group->levels : &model.effort_levels;
     if (tell) {
         share_points(model, total, result.score);
         result.factors = tell_factors(model.start);
@@ -213,8 +279,8 @@ void Scorer::share_points(const Model &model, std::int64_t total, int score) {
         left -= part.tenths;
         if (!largest || std::llabs(part.sum) > std::llabs(largest->sum))
             largest = &part;
-        for (auto &[term, sum] : part.terms)
-            sum = std::llround(10 * slope * from_fixed(sum));
+        for (Term &term : part.terms)
+            term.tenths = std::llround(10 * slope * from_fixed(term.sum));
     }
     (largest ? largest->tenths : start_tenths_) += left;
 }
@@ -222,25 +288,49 @@ void Scorer::share_points(const Model &model, std::int64_t total, int score) {
 std::string Scorer::tell_factors(double start) {
     std::stable_sort(parts_.begin(), parts_.end(),
                      [](const Part &a, const Part &b) { return std::llabs(a.tenths) > std::llabs(b.tenths); });
-    const auto weight_of = [](double weight) { return decimal(std::llround(weight * 10000), 4); };
-    std::string out = "[{\"name\":\"typical ticket\",\"value\":1,\"weight\":" + weight_of(start) +
-                      ",\"points\":" + decimal(start_tenths_, 1) + '}';
+    std::string out;
+    out.reserve(2048);
+    const auto add_points = [&out](std::int64_t sum, std::int64_t tenths) {
+        out += ",\"weight\":";
+        append_decimal(out, std::llround(from_fixed(sum) * 10000), 4);
+        out += ",\"points\":";
+        append_decimal(out, tenths, 1);
+    };
+    out += "[{\"name\":\"typical ticket\",\"value\":1";
+    add_points(to_fixed(start), start_tenths_);
+    out += '}';
     for (const Part &part : parts_) {
         if (part.tenths == 0)
             continue;
-        out += ",{\"name\":" + json_string(part.name) + ",\"value\":" + part.value + ",\"weight\":" + weight_of(part.weight) +
-               ",\"points\":" + decimal(part.tenths, 1);
+        out += ",{\"name\":";
+        append_json_string(out, part.name);
+        out += ",\"value\":";
+        if (part.is_text)
+            append_json_string(out, part.text);
+        else
+            append_number(out, part.number);
+        add_points(part.sum, part.tenths);
         if (part.assumed)
             out += ",\"basis\":\"assumed\"";
-        if (!part.terms.empty()) {
-            out += ",\"terms\":[";
-            for (const auto &[term, tenths] : part.terms)
-                out += (out.back() == '[' ? "" : ",") + ("{\"term\":" + json_string(term)) + ",\"points\":" + decimal(tenths, 1) + '}';
+        if (!part.terms[0].text.empty()) {
+            out += ",\"terms\":";
+            char before = '[';
+            for (const Term &term : part.terms) {
+                if (term.text.empty())
+                    break;
+                out += before;
+                out += "{\"term\":";
+                append_json_string(out, term.text);
+                out += ",\"points\":";
+                append_decimal(out, term.tenths, 1);
+                out += '}';
+                before = ',';
+            }
             out += ']';
         }
         out += '}';
     }
-    return out + ']';
+    return out += ']';
 }
 
 bool recommend_escalation(int score, std::string_view priority, std::string_view severity, double risk, int threshold) {

@@ -20,7 +20,8 @@ constexpr std::int64_t kFixed = std::int64_t{1} << 32; // sums are integers in u
 struct Score {
     int score = 0;
     double sum = 0;      // in the model's units
-    double expected = 0; // effort
+    double expected = 0; // ln(effort / model's median)
+    const std::vector<double> *levels = nullptr; // the values that effort takes here, if it is told on a scale
     std::string factors; // JSON
 };
 
@@ -32,24 +33,34 @@ class Scorer { // keeps its buffers from ticket to ticket
     const Features &features() const { return features_; }
 
   private:
+    static constexpr std::size_t kTerms = 5;
+    struct Term {
+        std::string_view text;
+        std::int64_t sum = 0, tenths = 0;
+    };
     struct Part {
-        std::string name, value; // value is JSON
-        double weight;
-        std::int64_t sum;
-        bool assumed;
-        std::vector<std::pair<std::string, std::int64_t>> terms;
-        std::int64_t tenths = 0;
+        std::string_view name;
+        std::string_view text; // the value: a text, or
+        double number = 0;     // a number
+        bool is_text = false, assumed = false;
+        std::int64_t sum = 0, tenths = 0;
+        std::array<Term, kTerms> terms{};
     };
     std::int64_t add_wording(const Model &model, const Group *group, bool title, bool tell);
     std::int64_t add_structure(const Model &model, const Group *group, bool tell);
     std::int64_t add_fields(const Model &model, std::span<const Detail> details, bool tell, bool &learned);
     void share_points(const Model &model, std::int64_t total, int score);
     std::string tell_factors(double start);
+    void choose_terms(Part &part, const Text &text, const std::vector<std::int64_t> &of_word) const;
 
     Features features_;
     std::vector<Part> parts_;
+    std::vector<std::int64_t> of_word_;
     std::int64_t start_tenths_ = 0;
 };
+
+// The nearest of the rising levels; x itself where there are none.
+double nearest_level(const std::vector<double> &levels, double x);
 
 // 0 to 100, continuous: where a sum lies among the model's thresholds.
 double rank_of(const Model &model, double sum);
@@ -58,6 +69,7 @@ double rank_of(const Model &model, double sum);
 // priority, severity and risk (0 to 1, how near or past its promise a ticket is) never takes the advice back.
 bool recommend_escalation(int score, std::string_view priority, std::string_view severity, double risk, int threshold);
 
+void append_json_string(std::string &out, std::string_view text);
 std::string json_string(std::string_view text);
 
 } // namespace ticketflow::core::complexity

@@ -1,0 +1,154 @@
+-- complexity: models that a desk learns from its own tickets.
+
+CREATE OR REPLACE FUNCTION @extschema@.complexity_fit(query text, options jsonb DEFAULT '{}',
+  OUT model bytea, OUT report jsonb, OUT beats_baseline boolean)
+LANGUAGE c VOLATILE COST 1000000
+AS 'MODULE_PATHNAME', 'ticketflow_complexity_fit';
+COMMENT ON FUNCTION @extschema@.complexity_fit(text, jsonb) IS
+  'Learns a model from the rows of a SELECT, run with the caller''s rights, and stores nothing. Columns: title, description; effort (or '
+  'actual_hours, hours, resolve_hours, points, story_points), > 0; a time (resolved_at, closed_at, created_at, opened_at or the first '
+  'of a time type) that orders the rows, else they count as ordered; project, product or queue, or what option group names: learned '
+  'together, each with its own words and median; every other column of plain values is a field, which complexity_score() takes in '
+  'details. Ids are left out. report: what was learned and how good it is on the newest fifth, which nothing was chosen on. '
+  'Options: group, unit, penalty, bits, max_rows (the newest, 50000). Errors: 42703 no effort column, 55000 fewer than 50 usable rows, '
+  '22023 option or query, 54000 too many rows.';
+
+CREATE OR REPLACE FUNCTION @extschema@.complexity_desk() RETURNS regnamespace
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  found regnamespace[];
+BEGIN
+  -- The desk of the search path; where that has none, the only one of the database.
+  SELECT array_agg(c.relnamespace::regnamespace) INTO found FROM pg_catalog.pg_class c
+   WHERE c.oid = pg_catalog.to_regclass('complexity_models');
+  IF found IS NULL THEN
+    SELECT array_agg(c.relnamespace::regnamespace) INTO found FROM pg_catalog.pg_class c
+      JOIN pg_catalog.pg_class d ON d.relnamespace = c.relnamespace AND d.relname = 'ticketflow_desk'
+     WHERE c.relname = 'complexity_models' AND c.relkind = 'r';
+  END IF;
+  IF pg_catalog.cardinality(found) = 1 THEN
+    RETURN found[1];
+  END IF;
+  RAISE EXCEPTION 'no desk to keep the model in' USING ERRCODE = 'object_not_in_prerequisite_state',
+    HINT = 'Put the schema of one desk on the search_path, or make one with CALL ticketflow.deploy(); complexity_fit() learns without a desk.';
+END
+$$;
+COMMENT ON FUNCTION @extschema@.complexity_desk() IS
+  'The desk whose models are meant: the first of the search_path, else the only one of the database. Error: 55000 none or several.';
+
+CREATE OR REPLACE FUNCTION @extschema@.store_complexity_model(name text, model bytea, report jsonb, activate boolean) RETURNS integer
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  desk regnamespace := @extschema@.complexity_desk();
+  new_version integer;
+BEGIN
+  IF COALESCE(pg_catalog.btrim(name), '') = '' OR pg_catalog.length(name) > 100 THEN
+    RAISE EXCEPTION 'a model has a name of 1 to 100 characters' USING ERRCODE = 'invalid_name';
+  END IF;
+  EXECUTE pg_catalog.format('LOCK TABLE %s.complexity_models IN SHARE ROW EXCLUSIVE MODE', desk);
+  EXECUTE pg_catalog.format('SELECT 1 + COALESCE(max(m.version), 0) FROM %s.complexity_models m WHERE m.name = $1', desk)
+    INTO new_version USING name;
+  IF activate THEN
+    EXECUTE pg_catalog.format('UPDATE %s.complexity_models SET is_active = false WHERE is_active', desk);
+  END IF;
+  EXECUTE pg_catalog.format('INSERT INTO %s.complexity_models (name, version, model, report, is_active) VALUES ($1, $2, $3, $4, $5)', desk)
+    USING name, new_version, model, report, activate;
+  RETURN new_version;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.store_complexity_model(text, bytea, jsonb, boolean) IS
+  'Private to train_complexity() and import_complexity_model(): keeps a model as the next version of its name.';
+REVOKE ALL ON FUNCTION @extschema@.store_complexity_model(text, bytea, jsonb, boolean) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION @extschema@.train_complexity(name text, query text DEFAULT 'SELECT * FROM complexity_training',
+  options jsonb DEFAULT '{}', OUT version integer, OUT activated boolean, OUT report jsonb)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  fitted record;
+BEGIN
+  PERFORM @extschema@.complexity_desk();
+  SELECT f.* INTO fitted FROM @extschema@.complexity_fit(query, options) f;
+  report := fitted.report;
+  activated := fitted.beats_baseline AND COALESCE((options ->> 'activate')::boolean, true);
+  version := @extschema@.store_complexity_model(name, fitted.model, report, activated);
+  IF activated THEN
+    RAISE NOTICE 'model "%" version % scores from now on', name, version USING HINT = 'CALL rescore_complexity() brings earlier scores up to date.';
+  ELSIF NOT fitted.beats_baseline THEN
+    RAISE NOTICE 'model "%" version % is kept but not activated: it does not beat the median', name, version
+      USING DETAIL = pg_catalog.format('Its mean error is %s of the median''s, its rank correlation %s.', report ->> 'error_ratio', report ->> 'rank_correlation');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.train_complexity(text, text, jsonb) IS
+  'Learns a model from the tickets that a SELECT returns (complexity_fit() says which columns) and keeps it as the next version of '
+  'its name in the desk''s complexity_models. It is activated only if, on the newest fifth, its error is below the median''s and its '
+  'ranks correlate with the actual ones beyond chance; option activate = false keeps it in any case. The default query is the '
+  'desk''s resolved tickets with known effort. Progress comes as notices. Needs the right to write complexity_models. Errors: as '
+  'complexity_fit(); 55000 no desk; 42602 name.';
+
+CREATE OR REPLACE FUNCTION @extschema@.export_complexity_model(name text, version integer DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  result text;
+BEGIN
+  EXECUTE pg_catalog.format(
+    'SELECT pg_catalog.jsonb_build_object(''name'', m.name, ''version'', m.version, ''report'', m.report, ''model'', pg_catalog.encode(m.model, ''base64''))::text
+       FROM %s.complexity_models m WHERE m.name = $1 AND m.version = COALESCE($2, m.version) ORDER BY m.version DESC LIMIT 1',
+    @extschema@.complexity_desk()) INTO result USING name, version;
+  IF result IS NULL THEN
+    RAISE EXCEPTION 'model "%" % does not exist', name, COALESCE('version ' || version, '') USING ERRCODE = 'undefined_object',
+      HINT = 'The table complexity_models lists them.';
+  END IF;
+  RETURN result;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.export_complexity_model(text, integer) IS
+  'A model as JSON text for import_complexity_model() elsewhere; without version the newest. Errors: 42704; 55000 no desk.';
+
+CREATE OR REPLACE FUNCTION @extschema@.import_complexity_model(exported text, name text DEFAULT NULL, activate boolean DEFAULT false) RETURNS integer
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  content jsonb := exported;
+  model bytea := pg_catalog.decode(content ->> 'model', 'base64');
+BEGIN
+  IF model IS NULL THEN
+    RAISE EXCEPTION 'this is not an exported complexity model' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Pass the text that export_complexity_model() returned.';
+  END IF;
+  PERFORM @extschema@.complexity_model_info(model);
+  RETURN @extschema@.store_complexity_model(COALESCE(import_complexity_model.name, content ->> 'name'), model, COALESCE(content -> 'report', '{}'), activate);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.import_complexity_model(text, text, boolean) IS
+  'Keeps an exported model as the next version of its name (or of the given name); returns that version. activate: let it score from '
+  'now on. Errors: 22P02 not JSON, 22023 not a model, XX001 damaged; 55000 no desk.';
+
+CREATE OR REPLACE FUNCTION @extschema@.activate_complexity_model(name text, version integer DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  desk regnamespace := @extschema@.complexity_desk();
+  chosen integer;
+BEGIN
+  EXECUTE pg_catalog.format('LOCK TABLE %s.complexity_models IN SHARE ROW EXCLUSIVE MODE', desk);
+  EXECUTE pg_catalog.format('UPDATE %s.complexity_models SET is_active = false WHERE is_active', desk);
+  IF name IS NULL THEN
+    RETURN;
+  END IF;
+  EXECUTE pg_catalog.format('UPDATE %1$s.complexity_models m SET is_active = true WHERE m.name = $1 AND m.version = COALESCE($2,
+      (SELECT max(o.version) FROM %1$s.complexity_models o WHERE o.name = $1)) RETURNING m.version', desk)
+    INTO chosen USING name, version;
+  IF chosen IS NULL THEN
+    RAISE EXCEPTION 'model "%" % does not exist', name, COALESCE('version ' || version, '') USING ERRCODE = 'undefined_object',
+      HINT = 'The table complexity_models lists them; null goes back to the shipped model.';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.activate_complexity_model(text, integer) IS
+  'Lets a kept model score from now on, the newest version where none is given; null: the shipped model. CALL rescore_complexity() '
+  'brings earlier scores up to date. Errors: 42704 no such model; 55000 no desk.';
