@@ -27,7 +27,7 @@ DECLARE
   task tasks := require_task(explain_complexity.task_id, false);
 BEGIN
   RETURN QUERY
-    SELECT l.factor, l.value, l.points, l.explanation FROM complexity_lines(task) l ORDER BY l.line;
+    SELECT l.factor, l.value, l.points, l.explanation FROM complexity_lines(task.id) l ORDER BY l.line;
 END
 $$
 SET search_path FROM CURRENT;

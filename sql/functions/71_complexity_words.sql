@@ -28,8 +28,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION complexity_sentence(jsonb) IS 'One factor of a score in plain words.';
 
--- A text body: one that is parsed once and holds the row type of tasks would forbid ALTER TABLE tasks ADD COLUMN ... DEFAULT.
-CREATE OR REPLACE FUNCTION complexity_lines(task tasks,
+CREATE OR REPLACE FUNCTION complexity_lines(task_id integer,
   OUT line integer, OUT factor text, OUT value text, OUT points numeric, OUT explanation text) RETURNS SETOF record
 LANGUAGE sql STABLE
 AS $$
@@ -39,6 +38,7 @@ AS $$
            CASE WHEN s.escalation_recommended THEN '; a person should look now' END,
            format(' (model: %s)', s.model))
     FROM ticket_complexity_scores s
+    JOIN tasks task ON task.id = s.task_id
     CROSS JOIN LATERAL (SELECT m.model FROM (VALUES (1)) one LEFT JOIN complexity_models m ON m.is_active) m
     CROSS JOIN LATERAL (
       SELECT round(e.expected::numeric, 1)::real AS expected, round(e.low::numeric, 1)::real AS low,
@@ -46,14 +46,14 @@ AS $$
         FROM complexity_details(ARRAY[task.id]) d
         CROSS JOIN LATERAL complexity_effort(task.title, task.description, task.category, task.priority, task.severity, d.details,
                                              model => m.model) e) e
-   WHERE s.task_id = task.id
+   WHERE s.task_id = complexity_lines.task_id
   UNION ALL
   SELECT n::integer, f ->> 'name', f ->> 'value', (f ->> 'points')::numeric, complexity_sentence(f)
     FROM ticket_complexity_scores s CROSS JOIN LATERAL jsonb_array_elements(s.factors) WITH ORDINALITY AS factors (f, n)
-   WHERE s.task_id = task.id;
+   WHERE s.task_id = complexity_lines.task_id;
 $$ SET search_path FROM CURRENT;
-COMMENT ON FUNCTION complexity_lines(tasks) IS 'The score of a ticket (line 0) and its factors, in words, the heaviest first.';
-REVOKE ALL ON FUNCTION complexity_lines(tasks) FROM PUBLIC;
+COMMENT ON FUNCTION complexity_lines(integer) IS 'The score of a ticket (line 0) and its factors, in words, the heaviest first.';
+REVOKE ALL ON FUNCTION complexity_lines(integer) FROM PUBLIC;
 
 CREATE OR REPLACE VIEW complexity_escalations WITH (security_invoker = true) AS
 SELECT t.id AS task_id, t.ticket_number::text, t.title::text, t.status::text, t.priority::text, t.severity::text, s.complexity_score,
@@ -68,10 +68,10 @@ SELECT t.id AS task_id, t.ticket_number::text, t.title::text, t.status::text, t.
   JOIN ticket_complexity_scores s ON s.task_id = t.id
   JOIN task_statuses st ON st.status = t.status AND st.stage IN ('open', 'waiting')
  CROSS JOIN complexity_settings p
- CROSS JOIN LATERAL (SELECT task_sla_risk(t)) r (risk)
+ CROSS JOIN LATERAL (SELECT task_sla_risk(t.created_at, t.due_date, COALESCE(t.resolved_at, t.closed_at))) r (risk)
  WHERE complexity_escalation(s.complexity_score, t.priority, t.severity, r.risk, p.threshold);
 COMMENT ON VIEW complexity_escalations IS
   'Open tickets that a person should look at now, as far as the caller sees them. urgency: the score plus what priority, severity and '
   'the time until due_date add; reasons in words.';
 GRANT SELECT ON complexity_escalations TO ticketflow_customer, ticketflow_report;
-GRANT EXECUTE ON FUNCTION task_sla_risk(tasks) TO ticketflow_customer, ticketflow_report;
+GRANT EXECUTE ON FUNCTION task_sla_risk(timestamptz, timestamptz, timestamptz) TO ticketflow_customer, ticketflow_report;

@@ -2,7 +2,7 @@
 \set ECHO none
 BEGIN;
 SET LOCAL search_path = public, ticketflow;
-SELECT plan(50);
+SELECT plan(53);
 
 -- A desk whose effort follows what its tickets are about, with noise; 400 resolved tickets.
 INSERT INTO users (id, email, role, is_approved) VALUES ('ada', 'ada@desk.test', 'admin', true), ('una', 'una@desk.test', 'user', true),
@@ -85,6 +85,13 @@ SELECT is(api.set_complexity_threshold(100), 100, 'the threshold is the desk''s'
 SELECT is((SELECT count(*) FROM api.escalations()), 0::bigint, 'and counts at once');
 SELECT throws_ok('SELECT api.set_complexity_threshold(101)', '22023', NULL, 'a threshold is a score');
 SELECT throws_ok('SELECT api.train_complexity_model()', '55000', NULL, 'a desk without resolved tickets learns nothing');
+
+-- Reports
+SELECT is((SELECT (count(*), sum(tickets), sum(open_tickets))::text FROM report.complexity_distribution), '(5,2,2)', 'five levels hold every scored ticket');
+UPDATE tasks SET status = 'in_progress';
+UPDATE tasks SET status = 'resolved', actual_hours = 5;
+SELECT is((SELECT (sum(solved_tickets), min(median_actual_hours))::text FROM report.complexity_accuracy), '(2,5.00)', 'solved ones are held against their hours');
+SELECT is((SELECT (count(*), sum(tickets))::text FROM report.complexity_drift), '(1,2)', 'and months against each other');
 
 SELECT * FROM finish();
 ROLLBACK;
