@@ -73,8 +73,13 @@ Oid table_owner(Oid table) {
     return owner;
 }
 
-// The only desk of the database. A table that merely looks like a desk's must not make its owner anybody's voice, so
-// that owner has to be somebody who may create schemas here.
+bool may_make_schemas(Oid role) {
+    return DatumGetBool(OidFunctionCall3(F_HAS_DATABASE_PRIVILEGE_OID_OID_TEXT, ObjectIdGetDatum(role),
+                                         ObjectIdGetDatum(MyDatabaseId), CStringGetTextDatum("CREATE")));
+}
+
+// The only desk of the database. A table that merely looks like a desk's must neither make its owner anybody's voice
+// nor hide the real desk: its owner has to be somebody who may create schemas here.
 Oid only_desk() {
     Relation classes = table_open(RelationRelationId, AccessShareLock);
     NameData name;
@@ -82,23 +87,19 @@ Oid only_desk() {
     ScanKeyData key;
     ScanKeyInit(&key, Anum_pg_class_relname, BTEqualStrategyNumber, F_NAMEEQ, NameGetDatum(&name));
     SysScanDesc scan = systable_beginscan(classes, ClassNameNspIndexId, true, nullptr, 1, &key);
-    Oid desk = InvalidOid, owner = InvalidOid;
+    Oid desk = InvalidOid;
     int found = 0;
     while (HeapTuple tuple = systable_getnext(scan)) {
         const Form_pg_class form = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
-        if (form->relkind != RELKIND_RELATION || isAnyTempNamespace(form->relnamespace))
-            continue;
-        desk = form->relnamespace;
-        owner = form->relowner;
-        ++found;
+        if (form->relkind == RELKIND_RELATION && !isAnyTempNamespace(form->relnamespace) &&
+            may_make_schemas(form->relowner)) {
+            desk = form->relnamespace;
+            ++found;
+        }
     }
     systable_endscan(scan);
     table_close(classes, AccessShareLock);
-    if (found != 1)
-        return InvalidOid;
-    const Datum trusted = OidFunctionCall3(F_HAS_DATABASE_PRIVILEGE_OID_OID_TEXT, ObjectIdGetDatum(owner),
-                                           ObjectIdGetDatum(MyDatabaseId), CStringGetTextDatum("CREATE"));
-    return DatumGetBool(trusted) ? desk : InvalidOid;
+    return found == 1 ? desk : InvalidOid;
 }
 
 // Reads login_users past its privileges: who is bound to a login is no secret from that login.

@@ -1,7 +1,7 @@
 -- who acts: current_user_id() for superusers, the service, owners of desks, bound logins and everybody else.
 \set ECHO none
 BEGIN;
-SELECT plan(25);
+SELECT plan(29);
 
 CREATE ROLE test_bound LOGIN IN ROLE ticketflow_manager;
 CREATE ROLE test_stranger LOGIN IN ROLE ticketflow_admin;
@@ -70,7 +70,26 @@ SELECT is(other.acting_user(), 'a', 'each desk asks about itself');
 SELECT is(public.acting_user(), NULL, 'so does the other');
 RESET SESSION AUTHORIZATION;
 
--- A table that looks like a desk's gives its owner no voice where there is no argument.
+-- A table that looks like a desk's gives its owner no voice where there is no argument, and hides no desk.
+DROP SCHEMA other, other_api, other_report CASCADE;
+CREATE ROLE test_liar LOGIN;
+CREATE SCHEMA lies AUTHORIZATION test_liar;
+SET SESSION AUTHORIZATION test_liar;
+CREATE TABLE lies.ticketflow_desk (a int);
+CREATE TABLE lies.login_users (role_name name, user_id varchar);
+INSERT INTO lies.login_users VALUES ('test_liar', 'a');
+SELECT is(ticketflow.current_user_id(), NULL, 'who makes a table like a desk''s speaks for nobody');
+SELECT is(ticketflow.current_user_id('public'), NULL, 'least of all on the desk');
+RESET SESSION AUTHORIZATION;
+SELECT bind_login('test_bound', 'm') \g /dev/null
+SET SESSION AUTHORIZATION test_bound;
+SELECT is(ticketflow.current_user_id(), 'm', 'and the only desk stays the only one');
+RESET SESSION AUTHORIZATION;
+
+-- Deploying again leaves the policies alone: making one anew would take the strongest lock on its table.
+CREATE TEMP TABLE policies AS SELECT oid FROM pg_policy;
+CALL ticketflow.deploy();
+SELECT set_eq('SELECT oid FROM pg_policy', 'SELECT oid FROM policies', 'a second deploy touches no policy');
 SELECT throws_ok('SELECT ticketflow.current_user_id(''no_such_schema'')', '3F000', NULL, 'a schema that is not there is an error');
 
 SELECT * FROM finish();
