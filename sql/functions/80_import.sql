@@ -169,8 +169,8 @@ BEGIN
    WHERE r.id = session.run_id;
   TRUNCATE import_rows;
 END
--- A plan made for the first batch, when all tables were empty, is wrong for the last; compiling plans costs more than it saves here.
-$$ SET search_path FROM CURRENT SET plan_cache_mode = force_custom_plan SET jit = off;
+-- Compiling plans costs more than it saves here.
+$$ SET search_path FROM CURRENT SET jit = off;
 COMMENT ON FUNCTION import_batch(bigint, bigint, bigint) IS
   'Makes tickets of the records in import_rows and empties it. What was rejected is in import_ready (action, problems) until the '
   'next batch, and in import_rejects. Errors: 55000 the run was continued elsewhere, 55P03 another session imports from this source.';

@@ -150,8 +150,8 @@ BEGIN
   END IF;
 END
 -- A batch costs what its rows cost: whatever the planner believes of tables that were empty a moment ago, each row looks up what
--- it needs by index, and no batch reads all tickets.
-$$ SET search_path FROM CURRENT SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off;
+-- it needs by index, and no batch reads all tickets. Not so in import_apply(), where the triggers of tasks would plan at each row.
+$$ SET search_path FROM CURRENT SET plan_cache_mode = force_custom_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off;
 COMMENT ON FUNCTION import_check(bigint, text, jsonb) IS 'Turns staged text into typed rows in import_ready, each with an action or with every reason why not.';
 
 CREATE OR REPLACE FUNCTION import_create_people(source text) RETURNS void
