@@ -53,16 +53,17 @@ COMMENT ON FUNCTION change_article_status(integer, text) IS
 REVOKE ALL ON FUNCTION change_article_status(integer, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION change_article_status(integer, text) TO ticketflow_manager;
 
+-- A text body, so that the rows have the columns that the desk's owner adds to the table.
 CREATE OR REPLACE FUNCTION list_articles(status text DEFAULT NULL, category text DEFAULT NULL, before_id integer DEFAULT NULL,
   page_size integer DEFAULT 50) RETURNS SETOF knowledge_articles
 LANGUAGE sql STABLE
-BEGIN ATOMIC
+AS $$
   SELECT a.* FROM knowledge_articles a
    WHERE (list_articles.status IS NULL OR a.status = list_articles.status)
      AND (list_articles.category IS NULL OR a.category = list_articles.category)
      AND (list_articles.before_id IS NULL OR a.id < list_articles.before_id)
    ORDER BY a.id DESC LIMIT LEAST(GREATEST(COALESCE(list_articles.page_size, 50), 0), 500);
-END;
+$$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION list_articles(text, text, integer, integer) IS
   'Articles that the caller may see, newest first. Next page: the last id as before_id. page_size 0 to 500, default 50.';
 REVOKE ALL ON FUNCTION list_articles(text, text, integer, integer) FROM PUBLIC;

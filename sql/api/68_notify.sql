@@ -1,14 +1,15 @@
 -- notify: a person's own messages and what she wants to be told.
 
+-- A text body, so that the rows have the columns that the desk's owner adds to the table.
 CREATE OR REPLACE FUNCTION list_notifications(unread_only boolean DEFAULT true, before_id bigint DEFAULT NULL, page_size integer DEFAULT 50)
 RETURNS SETOF notifications
 LANGUAGE sql STABLE
-BEGIN ATOMIC
+AS $$
   SELECT n.* FROM notifications n
    WHERE n.user_id = (SELECT acting_person()) AND (NOT list_notifications.unread_only OR NOT n.is_read)
      AND (list_notifications.before_id IS NULL OR n.id < list_notifications.before_id)
    ORDER BY n.id DESC LIMIT LEAST(GREATEST(COALESCE(list_notifications.page_size, 50), 0), 500);
-END;
+$$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION list_notifications(boolean, bigint, integer) IS
   'The caller''s own notifications, newest first. Next page: the last id as before_id. page_size 0 to 500, default 50.';
 REVOKE ALL ON FUNCTION list_notifications(boolean, bigint, integer) FROM PUBLIC;

@@ -2,7 +2,7 @@
 -- corrections of docs/decisions.md and no other difference. A type may only be wider, a column only stricter.
 \set ECHO none
 BEGIN;
-SELECT plan(76);
+SELECT plan(79);
 
 -- table | columns as the guide has them: name type [! = NOT NULL] [= default]
 CREATE TEMP TABLE guide (table_name text, columns text);
@@ -103,6 +103,23 @@ SELECT is_empty(format($$SELECT 1 FROM pg_constraint WHERE contype = 'p' AND con
 SELECT ok(EXISTS (SELECT FROM found_indexes f WHERE f.table_name = u.table_name AND f.columns = u.columns AND f.indisunique), format('%s(%s) is unique', u.table_name, u.columns))
   FROM (VALUES ('tasks', 'ticket_number'), ('teams', 'name'), ('team_members', 'team_id,user_id'), ('ai_analytics', 'date,metric_name'), ('departments', 'name'), ('user_invitations', 'token'),
                ('ticket_auto_responses', 'task_id'), ('ticket_complexity_scores', 'task_id')) u(table_name, columns);
+
+-- The owner's own columns: with a default, and seen through the functions that return rows of the table.
+CREATE FUNCTION pg_temp.widen() RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE target regclass;
+BEGIN
+  FOR target IN SELECT c.oid FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition LOOP
+    BEGIN
+      EXECUTE format('ALTER TABLE %s ADD COLUMN her_own integer DEFAULT 3', target);
+    EXCEPTION WHEN OTHERS THEN RETURN NEXT SQLERRM; END;
+  END LOOP;
+END $$;
+SELECT is_empty('SELECT pg_temp.widen()', 'every table takes a new column with a default');
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_type t ON t.oid = p.prorettype JOIN pg_class c ON c.oid = t.typrelid
+  WHERE p.prosqlbody IS NOT NULL AND c.relkind = 'r' AND p.pronamespace::regnamespace::text IN ('public', 'api', 'report')$$,
+  'no function that returns rows of a table has the columns of today in its body');
+INSERT INTO knowledge_articles (title, content) VALUES ('x', 'y');
+SELECT is((SELECT to_jsonb(a) ->> 'her_own' FROM api.list_articles() a), '3', 'such a column is seen through a function');
 
 -- Values that the guide lists are words of the desk.
 SELECT lives_ok(format($$INSERT INTO users (id, email, role) VALUES (%L, %L, %L)$$, r, r || '@example.com', r), 'role ' || r) FROM unnest('{customer,user,manager,admin}'::text[]) r;

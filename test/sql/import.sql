@@ -3,7 +3,7 @@
 BEGIN;
 SET search_path = public, ticketflow;
 SET timezone = 'UTC';
-SELECT plan(49);
+SELECT plan(54);
 
 INSERT INTO users (id, email, role, is_active, is_approved) VALUES ('root', 'Root@example.com', 'admin', true, true), ('jane', 'jane@example.com', 'user', true, true);
 INSERT INTO teams (name) VALUES ('Second Line');
@@ -41,7 +41,14 @@ SELECT results_eq($$SELECT email, first_name, last_name, role, is_active, is_app
 SELECT is((SELECT extra FROM task_sources WHERE external_id = 'A-1'), '{"pts": 3}', 'a column that no field takes is kept');
 SELECT is_empty('SELECT 1 FROM notifications', 'nobody is notified');
 
+SELECT results_eq($$SELECT DISTINCT change_type, user_id FROM task_history$$, $$VALUES ('created'::varchar, NULL::varchar)$$, 'history begins with each ticket');
+SELECT results_eq($$SELECT DISTINCT c.actor_kind, l.cause FROM audit_log l JOIN audit_contexts c ON c.id = l.context WHERE l.table_name = 'tasks'$$,
+  format($$VALUES ('import', 'import run %s')$$, (SELECT id FROM import_runs)), 'the audit log says that an import did it, and which');
+SELECT is((SELECT count(*) FROM ticket_complexity_scores), 3::bigint, 'every ticket is scored');
 SELECT is(pg_temp.load(), '3 = 0 + 0 + 3 + 0 + 0', 'importing again changes nothing');
+UPDATE issues SET state = 'In Progress', done = NULL WHERE key = 'A-2';
+SELECT is(pg_temp.load(), '3 = 0 + 1 + 2 + 0 + 0', 'a ticket reopened elsewhere is reopened here');
+SELECT is((SELECT status || COALESCE(closed_at::text, ' not closed') FROM tasks WHERE ticket_number = 'A-2'), 'in_progress not closed', 'whatever this desk''s own transitions say');
 UPDATE tasks SET title = 'edited here' WHERE ticket_number = 'A-1';
 UPDATE issues SET summary = 'No sound at all' WHERE key = 'A-2';
 SELECT is(pg_temp.load('{"existing": "skip"}'), '3 = 0 + 0 + 0 + 3 + 0', 'existing tickets can be left alone');
