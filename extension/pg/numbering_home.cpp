@@ -157,9 +157,15 @@ bool holds_home(Oid schema) {
            OidIsValid(table_in(schema, kScopesTable));
 }
 
-// The control file fixes the name.
+// The control file fixes the name; dropping the extension drops tables that are watched.
 Oid extension_schema() {
-    return call([] { return get_namespace_oid("ticketflow", false); });
+    static Oid schema = InvalidOid;
+    static uint64_t known_at = 0;
+    if (known_at != changes || !OidIsValid(schema)) {
+        schema = call([] { return get_namespace_oid("ticketflow", false); });
+        known_at = changes;
+    }
+    return schema;
 }
 
 HomePtr load_home(Oid schema, bool is_desk) {
@@ -233,7 +239,15 @@ Oid desk_on_path(Oid own) {
 
 std::shared_ptr<const Series> Home::find(const std::string &prefix) const {
     const auto found = series.find(prefix);
-    return found != series.end() ? found->second : defaults_for(prefix);
+    if (found != series.end())
+        return found->second;
+    const auto known = implied.find(prefix);
+    if (known != implied.end())
+        return known->second;
+    // A loop over made-up prefixes must not fill the memory.
+    if (implied.size() >= 100)
+        implied.clear();
+    return implied[prefix] = defaults_for(prefix);
 }
 
 const Scope *Home::scope(const char *kind, const std::string &value) const {

@@ -43,6 +43,7 @@ struct Home {
 
     // The series of a prefix: its row, or the defaults. Throws where the prefix is not valid.
     std::shared_ptr<const Series> find(const std::string &prefix) const;
+    mutable std::unordered_map<std::string, std::shared_ptr<const Series>> implied; // prefixes without a row
     const Scope *scope(const char *kind, const std::string &value) const;
 };
 using HomePtr = std::shared_ptr<const Home>;
