@@ -25,7 +25,8 @@ BEGIN
        round((1 / (1 + exp(-14 * (least(-top.distance / own.score, 1) - 0.55))))::numeric, 3)::double precision,
        ARRAY(SELECT w.word
          FROM unnest(words_in(''ticket_language'', $6 || '' '', top.document)) WITH ORDINALITY AS w (word, place)
-         WHERE w.place <= 40
+         -- A line of a stack trace is one word without spaces; it ranks, but tells a reader nothing.
+         WHERE w.place <= 60 AND length(w.word) <= 40
          ORDER BY bm25_score(%2$L::regclass, top.document, any_of(''ticket_language'', w.word)) DESC, w.place LIMIT 8)
      FROM top, own WHERE own.score > 0
      ORDER BY top.distance, top.task_id DESC LIMIT $5', documents, documents || '_rank')
