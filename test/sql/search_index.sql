@@ -1,7 +1,7 @@
 -- database: engine
 -- The index access method ticketflow: plans, ranks equal to an exhaustive ranking, boolean structure, inserts, VACUUM.
 SET search_path = ticketflow, public;
-SELECT plan(23);
+SELECT plan(29);
 SELECT setseed(0.3);
 
 CREATE TABLE d (id serial PRIMARY KEY, document tsvector);
@@ -44,6 +44,31 @@ REINDEX INDEX d_rank;
 SELECT is(differences(), 0::bigint, 'and after REINDEX');
 REINDEX INDEX CONCURRENTLY d_rank;
 SELECT is(differences(), 0::bigint, 'and after REINDEX CONCURRENTLY');
+SET maintenance_work_mem = '1MB';
+INSERT INTO d (document) SELECT to_tsvector('simple', random_text(30)) FROM generate_series(1, 4000) i;
+REINDEX INDEX d_rank;
+RESET maintenance_work_mem;
+SELECT is(differences(), 0::bigint, 'and after a build in little memory, from temporary segments');
+SELECT is_empty($$SELECT * FROM bm25_check('d_rank')$$, 'which bm25_check approves');
+
+-- Update churn: the document column is in the row itself, and every row is written ten times.
+CREATE TABLE churn (id int PRIMARY KEY, status int, document tsvector);
+INSERT INTO churn SELECT i, 0, to_tsvector('simple', random_text(30)) FROM generate_series(1, 1500) i;
+CREATE INDEX churn_rank ON churn USING ticketflow (document);
+CREATE INDEX churn_status ON churn (status);
+CREATE TABLE before AS SELECT pg_relation_size('churn_rank') AS size,
+  (SELECT array_agg(id || ':' || s ORDER BY s, id) FROM (SELECT id, document <@> 'w20|w3' AS s FROM churn WHERE document @@ 'w20|w3' ORDER BY document <@> 'w20|w3' LIMIT 100000) x) AS ranks;
+SELECT format(statement, i) FROM generate_series(1, 4) i, unnest(ARRAY['UPDATE churn SET status = %s', 'VACUUM churn']) WITH ORDINALITY AS t (statement, n)
+ORDER BY i, n \gexec
+CREATE TABLE between_times AS SELECT pg_relation_size('churn_rank') AS size;
+SELECT format(statement, i) FROM generate_series(5, 10) i, unnest(ARRAY['UPDATE churn SET status = %s', 'VACUUM churn']) WITH ORDINALITY AS t (statement, n)
+ORDER BY i, n \gexec
+SELECT cmp_ok(pg_relation_size('churn_rank'), '<=', size * 5 / 4, 'update churn: pages are reused, the index is no larger after ten rounds than after four') FROM between_times;
+SELECT is((SELECT array_agg(id || ':' || s ORDER BY s, id) FROM (SELECT id, document <@> 'w20|w3' AS s FROM churn WHERE document @@ 'w20|w3' ORDER BY document <@> 'w20|w3' LIMIT 100000) x), ranks,
+  'and ranks as before') FROM before;
+SELECT results_eq($$SELECT documents, dead_rows, pending_rows, segments FROM bm25_stats('churn_rank')$$, $$VALUES (1500::bigint, 0::bigint, 0::bigint, 1)$$,
+  'in one segment, without dead rows');
+SELECT is_empty($$SELECT * FROM bm25_check('churn_rank')$$, 'bm25_check approves');
 
 -- Plans
 CREATE FUNCTION plan_of(query text) RETURNS text LANGUAGE plpgsql AS $$

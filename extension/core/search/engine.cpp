@@ -1,5 +1,7 @@
 #include "core/search/engine.h"
 
+#include <utility>
+
 
 namespace ticketflow::core::search {
 
@@ -87,6 +89,10 @@ inline Score SegmentSearch::score_at(const Lane &lane, uint32_t index) {
     const PostingCursor &cursor = *lane.cursor;
     const uint8_t *const lengths = segment_.lengths(cursor.documents()[index]);
     const FieldMask fields = cursor.block_fields() & lane.fields;
+    if (fields == segment_.fields() && std::has_single_bit(fields)) { // the common case, without the loop
+        const auto field = static_cast<unsigned>(std::countr_zero(fields));
+        return model_.saturate(lane.factor, cursor.frequencies(field)[index] * tables_[field][*lengths]);
+    }
     double x = 0;
     for (unsigned field = 0; field < kFields; ++field) {
         if (!(fields >> field & 1))
@@ -310,7 +316,7 @@ void SegmentSearch::walk_windows() {
         const uint32_t end = first > kNoDocument - kWindow ? kNoDocument : first + kWindow;
         for (size_t i = essential; i < union_.size(); ++i)
             fill_window(*union_[i], first, end);
-        settle_window(essential, first);
+        settle_window(essential, first, end);
     }
 }
 
@@ -337,23 +343,54 @@ void SegmentSearch::fill_window(Lane &lane, uint32_t first, uint32_t end) {
     }
 }
 
-void SegmentSearch::settle_window(size_t essential, uint32_t first) {
+// The window's documents that may still reach the result meet the words that were only to be looked up, the strongest
+// first: each looked up one by one, or, where that would be most of the list, by walking the list once.
+void SegmentSearch::settle_window(size_t essential, uint32_t first, uint32_t end) {
+    candidates_.clear();
     for (uint32_t word = 0; word < kWindow / 64; ++word) {
-        for (uint64_t bits = touched_[word]; bits != 0; bits &= bits - 1) {
-            const uint32_t at = word * 64 + static_cast<uint32_t>(std::countr_zero(bits));
-            Score score = window_[at];
-            window_[at] = 0;
-            bool possible = true;
-            for (size_t i = essential; i-- > 0 && possible;) {
-                if (score + prefix_[i] < top_.threshold())
-                    possible = false;
-                else
-                    score += score_here(*union_[i], first + at);
-            }
-            if (possible)
-                consider(first + at, score);
-        }
+        for (uint64_t bits = touched_[word]; bits != 0; bits &= bits - 1)
+            candidates_.push_back(word * 64 + static_cast<uint32_t>(std::countr_zero(bits)));
         touched_[word] = 0;
+    }
+    scores_.resize(candidates_.size());
+    for (size_t c = 0; c < candidates_.size(); ++c)
+        scores_[c] = std::exchange(window_[candidates_[c]], 0);
+    for (size_t i = essential; i-- > 0;) {
+        const Score threshold = top_.threshold(), others = prefix_[i];
+        size_t kept = 0;
+        for (size_t c = 0; c < candidates_.size(); ++c) {
+            candidates_[kept] = candidates_[c];
+            scores_[kept] = scores_[c];
+            kept += scores_[c] + others >= threshold;
+        }
+        candidates_.resize(kept);
+        scores_.resize(kept);
+        if (kept == 0)
+            return;
+        add_to_candidates(*union_[i], first, end);
+    }
+    for (size_t c = 0; c < candidates_.size(); ++c)
+        consider(first + candidates_[c], scores_[c]);
+}
+
+void SegmentSearch::add_to_candidates(Lane &lane, uint32_t first, uint32_t end) {
+    PostingCursor &cursor = *lane.cursor;
+    const uint64_t in_window = uint64_t{cursor.postings()} * kWindow / std::max(segment_.documents(), 1u);
+    if (candidates_.size() * 4 < in_window) {
+        for (size_t c = 0; c < candidates_.size(); ++c)
+            scores_[c] += score_here(lane, first + candidates_[c]);
+        return;
+    }
+    cursor.seek(first + candidates_[0]);
+    for (size_t c = 0; c < candidates_.size() && cursor.document() < end;) {
+        const uint32_t document = first + candidates_[c];
+        if (cursor.document() < document) {
+            cursor.next();
+            continue;
+        }
+        if (cursor.document() == document)
+            scores_[c] += score_at(lane, cursor.index());
+        ++c;
     }
 }
 

@@ -67,7 +67,8 @@ class SegmentSearch final : private Evidence {
     void walk_all();
     size_t first_essential() const;
     void fill_window(Lane &lane, uint32_t first, uint32_t end);
-    void settle_window(size_t essential, uint32_t first);
+    void settle_window(size_t essential, uint32_t first, uint32_t end);
+    void add_to_candidates(Lane &lane, uint32_t first, uint32_t end);
     void consider(uint32_t document, Score score);
     void consider_with(uint32_t document);
     bool passes(uint32_t document);
@@ -91,6 +92,8 @@ class SegmentSearch final : private Evidence {
     std::vector<Truth> present_;
     std::vector<Score> window_;
     std::vector<uint64_t> touched_;
+    std::vector<uint32_t> candidates_; // of a window, relative to its first document
+    std::vector<Score> scores_;         // theirs
     uint32_t judged_ = kNoDocument;
     bool open_;
 };
