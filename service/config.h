@@ -17,7 +17,7 @@ struct Config {
     std::string db_uri, db_schemas, db_schema_aliases, db_extra_search_path, db_anon_role, db_pre_request;
     std::string db_authenticate, db_authenticate_key, db_login, db_tx_end, db_hoisted_settings, db_channel;
     long long db_pool, db_pool_queue, db_pool_timeout, db_pool_idle, db_pool_lifetime, db_max_rows;
-    long long db_statement_timeout, db_connect_timeout;
+    long long db_statement_timeout, db_connect_timeout, db_call_timeout;
     bool db_prepared, db_channel_enabled, db_plan_enabled;
     // Tokens
     std::string jwt_secret, jwt_audience, jwt_role_claim;

@@ -21,6 +21,8 @@ const std::vector<Option> &config_options() {
         {"db-pool-max-idletime", &Config::db_pool_idle, "30", "Seconds after which an unused connection is closed", "1..86400"},
         {"db-pool-max-lifetime", &Config::db_pool_lifetime, "1800", "Seconds after which a connection is replaced", "1..86400"},
         {"db-connect-timeout", &Config::db_connect_timeout, "10", "Seconds to wait for a connection to be made", "1..600"},
+        {"db-call-timeout", &Config::db_call_timeout, "120",
+         "Seconds after which a call is cancelled and answered 504, whatever the database says; 0 is no limit", "0..86400"},
         {"db-prepared-statements", &Config::db_prepared, "true", "Keep statements prepared; turn off behind PgBouncer in transaction mode", ""},
         {"db-channel", &Config::db_channel, "pgrst", "Channel whose NOTIFY reloads the schema cache or the settings", ""},
         {"db-channel-enabled", &Config::db_channel_enabled, "true", "LISTEN on db-channel; turn off behind PgBouncer", ""},

@@ -14,6 +14,7 @@ class Lease {
     Lease(Pool &pool, std::unique_ptr<Connection> connection, Running &running)
         : pool_(pool), running_(running), connection_(std::move(connection)) {
         running_.connection = connection_.get();
+        running_.since = std::chrono::steady_clock::now();
     }
     Lease(const Lease &) = delete;
     ~Lease() {
@@ -43,6 +44,10 @@ Step ending(const char *sql) {
 Error from_database(const Config &config, const Identity &identity, const PgError &error) {
     bool authenticated = identity.authenticated && (identity.role.empty() || identity.role != config.db_anon_role);
     return error_from_pg(error, authenticated);
+}
+
+Error late() {
+    return failure::limit(504, "The database did not answer in time.", "db-call-timeout limits how long a call may run.");
 }
 
 std::optional<Error> refusal(const Call &call, const Collected &collected) {
@@ -97,10 +102,15 @@ static asio::awaitable<std::optional<Answer>> attempt(Environment environment, P
         };
     }
     Outcome outcome = co_await lease->run(std::move(batch.steps), sink);
-    co_await lease->settle_cancel();
+    if (outcome.broken.empty())
+        co_await lease->settle_cancel();
+    if (running.late)
+        outcome.error.reset();
     if (!outcome.broken.empty()) {
         bool nothing_came = outcome.results[0] == nullptr && !outcome.error;
         lease.drop();
+        if (running.late)
+            throw late();
         if (outcome.error)
             throw from_database(environment.config, identity, *outcome.error);
         if (!last && nothing_came && call.read_only && !running.abandoned)
@@ -114,8 +124,8 @@ static asio::awaitable<std::optional<Answer>> attempt(Environment environment, P
                         PQgetisnull(result.get(), i, 0), collected);
         environment.hints.learn(call.sql, collected.body.size());
     }
-    auto refused = collected.too_large || !outcome.error ? refusal(call, collected) : std::nullopt;
-    if (batch.explicit_transaction && (outcome.error || batch.decide)) {
+    auto refused = running.late ? std::optional<Error>(late()) : collected.too_large || !outcome.error ? refusal(call, collected) : std::nullopt;
+    if (batch.explicit_transaction && (outcome.error || batch.decide || running.late)) {
         std::vector<Step> steps;
         steps.push_back(ending(outcome.error || refused ? "ROLLBACK" : "COMMIT"));
         Outcome end = co_await lease->run(std::move(steps));

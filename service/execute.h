@@ -14,6 +14,8 @@ namespace ticketflow::http {
 struct Running {
     Connection *connection = nullptr; // while a query of this request runs
     bool abandoned = false;           // the client went away, or the service stops
+    bool late = false;                // it ran longer than db-call-timeout
+    std::chrono::steady_clock::time_point since{}; // when it began to run
 };
 
 // What is remembered of earlier answers to the same statement, per thread: only large ones are read row by row.

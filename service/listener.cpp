@@ -48,7 +48,7 @@ Listening describe(int file) {
     auto [name, port] = name_of(address);
     if (address.ss_family == AF_UNIX)
         name = reinterpret_cast<const sockaddr_un &>(address).sun_path;
-    return {file, name, port};
+    return {file, name, port, false};
 }
 
 Listening open_unix(const Config &config) {
@@ -73,7 +73,7 @@ Listening open_unix(const Config &config) {
     if (bind(file, reinterpret_cast<sockaddr *>(&address), sizeof address) != 0 ||
         chmod(address.sun_path, mode_t(std::strtol(config.server_socket_mode.c_str(), nullptr, 8))) != 0 || listen(file, kBacklog) != 0)
         fail("cannot listen on " + config.server_socket);
-    return {file, config.server_socket, 0};
+    return {file, config.server_socket, 0, false};
 }
 
 std::vector<Listening> inherited() {
@@ -85,6 +85,7 @@ std::vector<Listening> inherited() {
     for (int i = 0; i < files; ++i) {
         fcntl(kFirstInherited + i, F_SETFD, FD_CLOEXEC);
         out.push_back(describe(kFirstInherited + i));
+        out.back().inherited = true;
     }
     unsetenv("LISTEN_FDS");
     unsetenv("LISTEN_PID");

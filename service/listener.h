@@ -14,6 +14,7 @@ struct Listening {
     int file = -1;
     std::string address; // for the log
     int port = 0;        // 0 for a unix socket
+    bool inherited = false; // systemd's; it goes on listening when the service stops
 };
 
 // Opens what the configuration asks for; inherits from systemd where LISTEN_FDS is set. Throws std::runtime_error.

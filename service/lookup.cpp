@@ -115,6 +115,14 @@ Error not_found(const SchemaCache &cache, const std::string &schema, const std::
 
 } // namespace
 
+const SchemaCache::Overloads *SchemaCache::find(const std::string &schema, const std::string &name) const {
+    auto in_schema = functions.find(schema);
+    if (in_schema == functions.end())
+        return nullptr;
+    auto found = in_schema->second.find(name);
+    return found == in_schema->second.end() ? nullptr : &found->second;
+}
+
 double similarity(std::string_view a, std::string_view b) {
     if (a.empty() && b.empty())
         return 1;

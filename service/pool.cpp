@@ -45,9 +45,13 @@ int Pool::retry_after() const {
 }
 
 asio::awaitable<std::unique_ptr<Connection>> Pool::acquire() {
-    if (!idle_.empty() && waiters_.empty()) {
+    while (!idle_.empty() && waiters_.empty()) {
         auto connection = std::move(idle_.back());
         idle_.pop_back();
+        if (!connection->silent()) { // the server ended it, or says something that nobody waits for
+            discard(std::move(connection));
+            continue;
+        }
         count();
         co_return connection;
     }
@@ -119,7 +123,7 @@ asio::awaitable<void> Pool::open_task() {
     std::string message;
     std::string conninfo = config_->db_uri;
     try {
-        connection = co_await Connection::open(context_.get_executor(), helpers_, conninfo, config_->db_prepared);
+        connection = co_await Connection::open(context_.get_executor(), helpers_, conninfo, config_->db_connect_timeout, config_->db_prepared);
     } catch (const std::exception &error) {
         message = error.what();
     }
@@ -158,7 +162,7 @@ void Pool::tick() {
     auto now = std::chrono::steady_clock::now();
     auto spent = [&](const std::unique_ptr<Connection> &connection) {
         bool lonely = now - connection->idle_since > std::chrono::seconds(config_->db_pool_idle);
-        return !connection->usable() || now - connection->born > std::chrono::seconds(config_->db_pool_lifetime) ||
+        return !connection->usable() || !connection->silent() || now - connection->born > std::chrono::seconds(config_->db_pool_lifetime) ||
                (lonely && open_ > 1);
     };
     for (auto at = idle_.begin(); at != idle_.end();) {

@@ -10,6 +10,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <stdexcept>
+#include <sys/socket.h>
 
 namespace ticketflow::http {
 
@@ -17,11 +18,11 @@ namespace {
 
 constexpr size_t kMostStatements = 256;
 
-asio::awaitable<PGconn *> connect_blocking(std::string conninfo) {
+asio::awaitable<PGconn *> connect_blocking(std::string conninfo, std::string timeout) {
     // The environment (PGHOST, ...) and a service file count as well, where conninfo is silent.
     const char *names[] = {"dbname", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout",
-                           "client_encoding", "fallback_application_name", nullptr};
-    const char *values[] = {conninfo.c_str(), "30", "10", "3", "30000", "UTF8", "ticketflow", nullptr};
+                           "client_encoding", "fallback_application_name", "connect_timeout", nullptr};
+    const char *values[] = {conninfo.c_str(), "30", "10", "3", "30000", "UTF8", "ticketflow", timeout.c_str(), nullptr};
     co_return PQconnectdbParams(names, values, 1);
 }
 
@@ -47,8 +48,9 @@ PgError pg_error(const PGresult *result) {
 }
 
 asio::awaitable<std::unique_ptr<Connection>> Connection::open(asio::any_io_executor executor, asio::thread_pool &helpers,
-                                                              std::string conninfo, bool prepared) {
-    PGconn *handle = co_await asio::co_spawn(helpers.get_executor(), connect_blocking(std::move(conninfo)), asio::use_awaitable);
+                                                              std::string conninfo, long long timeout, bool prepared) {
+    auto connecting = connect_blocking(std::move(conninfo), std::to_string(timeout));
+    PGconn *handle = co_await asio::co_spawn(helpers.get_executor(), std::move(connecting), asio::use_awaitable);
     if (PQstatus(handle) != CONNECTION_OK || PQsetnonblocking(handle, 1) != 0 || PQenterPipelineMode(handle) != 1) {
         std::string message(trim(PQerrorMessage(handle)));
         PQfinish(handle);
@@ -61,17 +63,21 @@ asio::awaitable<std::unique_ptr<Connection>> Connection::open(asio::any_io_execu
 
 Connection::Connection(asio::any_io_executor executor, asio::thread_pool &helpers, PGconn *handle, bool prepared)
     : born(std::chrono::steady_clock::now()), idle_since(born), executor_(executor), helpers_(helpers), handle_(handle),
-      cancel_(PQgetCancel(handle)), descriptor_(executor, PQsocket(handle)), prepared_(prepared),
+      cancel_(PQgetCancel(handle), PQfreeCancel), descriptor_(executor, PQsocket(handle)), prepared_(prepared),
       cancelling_(std::make_shared<std::atomic<int>>(0)) {}
 
 Connection::~Connection() {
     descriptor_.release(); // libpq owns the socket and closes it
-    PQfreeCancel(cancel_);
     PQfinish(handle_);
 }
 
 bool Connection::usable() const {
     return !running_ && PQstatus(handle_) == CONNECTION_OK && PQtransactionStatus(handle_) == PQTRANS_IDLE;
+}
+
+bool Connection::silent() const {
+    char byte;
+    return ::recv(PQsocket(handle_), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0;
 }
 
 void Connection::forget_statements() {
@@ -230,14 +236,16 @@ void Connection::cancel() {
     if (!running_ || !cancel_)
         return;
     cancelling_->fetch_add(1);
-    PGcancel *handle = cancel_;
+    auto handle = cancel_;
     auto pending = cancelling_;
     asio::post(helpers_, [handle, pending] {
         char message[256];
-        PQcancel(handle, message, sizeof message);
+        PQcancel(handle.get(), message, sizeof message);
         pending->fetch_sub(1);
     });
 }
+
+void Connection::abort() { ::shutdown(PQsocket(handle_), SHUT_RDWR); }
 
 asio::awaitable<void> Connection::settle_cancel() {
     while (cancelling_->load() > 0) {

@@ -50,7 +50,7 @@ class Connection {
   public:
     // Connects on the helper threads, because libpq resolves names and may wait there. Throws std::runtime_error.
     static asio::awaitable<std::unique_ptr<Connection>> open(asio::any_io_executor executor, asio::thread_pool &helpers,
-                                                            std::string conninfo, bool prepared);
+                                                            std::string conninfo, long long timeout, bool prepared);
     ~Connection();
     Connection(const Connection &) = delete;
 
@@ -61,8 +61,10 @@ class Connection {
     // another caller before that is done, lest it stop a later call.
     void cancel();
     asio::awaitable<void> settle_cancel();
+    void abort(); // ends a run whose server does not react; the connection is broken then
 
     bool usable() const;
+    bool silent() const; // nothing came while it was idle: no goodbye, no end
     void forget_statements(); // after a schema reload
     unsigned long generation = 0;
     int backend() const { return PQbackendPID(handle_); }
@@ -90,7 +92,7 @@ class Connection {
     asio::any_io_executor executor_;
     asio::thread_pool &helpers_;
     PGconn *handle_;
-    PGcancel *cancel_;
+    std::shared_ptr<PGcancel> cancel_; // a helper may still be using it when the connection is gone
     asio::posix::stream_descriptor descriptor_;
     bool prepared_, running_ = false, unread_ = false, sink_done_ = false;
     std::shared_ptr<std::atomic<int>> cancelling_;

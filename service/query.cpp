@@ -213,6 +213,9 @@ std::vector<std::pair<std::string, std::string>> parse_pairs(std::string_view te
 Query parse_query(std::string_view text, bool arguments) {
     Query query;
     for (auto &[name, value] : parse_pairs(text)) {
+        // libpq's text ends at such a byte, so it would be cut silently.
+        if (name.find('\0') != std::string::npos || value.find('\0') != std::string::npos)
+            throw Error{400, "22021", "invalid byte sequence for encoding \"UTF8\": 0x00", {}, {}, {}, {}};
         if (name == "select") {
             query.select = parse_select(value);
         } else if (name == "order") {

@@ -161,14 +161,6 @@ bool read_function(Function &function, const json::object &object, const Config 
 
 } // namespace
 
-const SchemaCache::Overloads *SchemaCache::find(const std::string &schema, const std::string &name) const {
-    auto in_schema = functions.find(schema);
-    if (in_schema == functions.end())
-        return nullptr;
-    auto found = in_schema->second.find(name);
-    return found == in_schema->second.end() ? nullptr : &found->second;
-}
-
 const RoleSettings *SchemaCache::role(const std::string &name) const {
     auto found = roles.find(name);
     return found == roles.end() ? nullptr : &found->second;

@@ -69,8 +69,9 @@ Server::~Server() {
         worker->join();
     }
     helpers_.join();
-    for (int file : listening_)
-        ::close(file);
+    for (const auto *files : {&listening_, &lasting_})
+        for (int file : *files)
+            ::close(file);
     if (!socket_path_.empty())
         ::unlink(socket_path_.c_str());
 }
@@ -173,7 +174,7 @@ asio::awaitable<void> Server::accept_loop(int file, bool admin) {
 
 void Server::accept_from(const Listening &listening, bool admin) {
     ::fcntl(listening.file, F_SETFL, O_NONBLOCK);
-    listening_.push_back(listening.file);
+    (admin || listening.inherited ? lasting_ : listening_).push_back(listening.file);
     asio::co_spawn(workers_[0]->context, accept_loop(listening.file, admin), asio::detached);
     log_event(Level::milestone, admin ? "admin listening" : "listening",
               {{"address", json_quote(listening.address)}, {"port", std::to_string(listening.port)}});
@@ -229,7 +230,7 @@ int Server::run() {
     std::signal(SIGPIPE, SIG_IGN);
     raise_file_limit();
     auto listeners = open_listeners(*settings_.config);
-    if (listeners[0].port == 0)
+    if (listeners[0].port == 0 && !listeners[0].inherited)
         socket_path_ = settings_.config->server_socket;
     make_workers();
     Watcher::Events events;

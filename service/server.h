@@ -37,9 +37,9 @@ class Server {
     Settings settings_;
     Metrics metrics_;
     RateLimit limit_;
-    asio::thread_pool helpers_{4};
+    asio::thread_pool helpers_{8};
     std::vector<std::unique_ptr<Worker>> workers_;
-    std::vector<int> listening_;
+    std::vector<int> listening_, lasting_; // the latter are not shut down when the service stops
     std::shared_ptr<asio::ssl::context> tls_;
     std::unique_ptr<Watcher> watcher_;
     std::string key_stamp_; // of the file that jwt-secret names

@@ -66,6 +66,7 @@ template <class Stream> class Session {
     Session(SessionContext context, Stream stream)
         : context_(std::move(context)), stream_(std::move(stream)),
           reader_(size_t(config().max_header), size_t(config().max_body)), watching_(context_.worker, watched_) {
+        watched_.stays = !context_.counted;
         watched_.file = stream_.lowest_layer().native_handle();
         watched_.interrupt = [this] {
             boost::system::error_code ignored;
@@ -86,7 +87,7 @@ template <class Stream> class Session {
             ++served;
             bool keep = reader_.state() == RequestReader::State::complete && reader_.keep_alive();
             bool last = config().max_requests > 0 && served >= config().max_requests;
-            keep = keep && !last && !context_.overloaded && !watched_.drain && !context_.worker.draining;
+            keep = keep && !last && !context_.overloaded && !ending();
             keep = co_await answer_request(request, keep);
             if (!keep)
                 break;
@@ -96,6 +97,7 @@ template <class Stream> class Session {
     }
 
   private:
+    bool ending() const { return watched_.drain || (context_.worker.draining && !watched_.stays); }
     const Config &config() const { return context_.worker.service.config(); }
 
     // Until one request is complete or failed. False where the client is gone, or had nothing to say for too long.
@@ -109,7 +111,7 @@ template <class Stream> class Session {
                 known = reader_.state();
                 watched_.expect(Phase::reading, known == State::body ? config().body_timeout : config().header_timeout);
             }
-            if (reader_.state() == State::idle && (watched_.drain || context_.worker.draining))
+            if (reader_.state() == State::idle && ending())
                 co_return false;
             if (reader_.expects_continue()) {
                 bool sent = co_await write("HTTP/1.1 100 Continue\r\n\r\n", {});
@@ -144,6 +146,7 @@ template <class Stream> class Session {
         request.peer = context_.peer;
         request.id = request_id(request.header(lower(config().trace_header)));
         Answer answer;
+        watched_.running = Running();
         context_.metrics.in_flight += context_.counted ? 1 : 0;
         watched_.expect(Phase::handling, 0);
         if (reader_.state() == RequestReader::State::failed) {
@@ -156,7 +159,6 @@ template <class Stream> class Session {
         }
         if (watched_.running.abandoned) {
             answer.status = 499;
-            watched_.running.abandoned = false;
             keep = false;
         }
         keep = keep && !answer.close && !watched_.drain;

@@ -13,6 +13,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr auto kTick = std::chrono::milliseconds(100);
 constexpr int kTicksPerSecond = 10;
+constexpr auto kPatience = std::chrono::seconds(3); // for a server that was asked to cancel
 
 // Whether the other side has closed, or closed its writing half. Data that waits to be read does not hide it.
 bool peer_closed(int file) {
@@ -46,16 +47,31 @@ void Worker::join() {
         thread_.join();
 }
 
+// A call that takes too long is cancelled, and where the server does not react to that, its connection is given up.
+void Worker::look_at_call(Watched &watched, Clock::time_point now) {
+    Running &running = watched.running;
+    if (!running.abandoned && peer_closed(watched.file)) {
+        running.abandoned = true;
+        ++metrics_.cancelled;
+        if (running.connection)
+            running.connection->cancel();
+    }
+    auto most = std::chrono::seconds(service.config().db_call_timeout);
+    if (most.count() == 0 || !running.connection)
+        return;
+    if (now - running.since > most && !running.late) {
+        running.late = true;
+        running.connection->cancel();
+    } else if (now - running.since > most + kPatience) {
+        running.connection->abort();
+    }
+}
+
 void Worker::look_at_clients() {
     auto now = Clock::now();
     for (auto *watched : watched_) {
         if (watched->phase == Watched::Phase::handling) {
-            if (!watched->running.abandoned && peer_closed(watched->file)) {
-                watched->running.abandoned = true;
-                ++metrics_.cancelled;
-                if (watched->running.connection)
-                    watched->running.connection->cancel();
-            }
+            look_at_call(*watched, now);
         } else if (!watched->timed_out && now > watched->deadline) {
             watched->timed_out = true;
             watched->interrupt();
@@ -86,6 +102,8 @@ asio::awaitable<void> Worker::tick() {
 void Worker::drain() {
     draining = true;
     for (auto *watched : watched_) {
+        if (watched->stays)
+            continue;
         watched->drain = true;
         if (watched->phase == Watched::Phase::idle)
             watched->interrupt();

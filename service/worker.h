@@ -20,6 +20,7 @@ struct Watched {
     Phase phase = Phase::idle;
     std::chrono::steady_clock::time_point deadline{};
     bool timed_out = false, drain = false;
+    bool stays = false; // through a drain: the admin listener answers to the end
     int file = -1;
     Running running;
     std::function<void()> interrupt; // makes the pending read or write end
@@ -52,6 +53,7 @@ class Worker {
   private:
     asio::awaitable<void> tick();
     void look_at_clients();
+    void look_at_call(Watched &watched, std::chrono::steady_clock::time_point now);
 
     Metrics &metrics_;
     asio::executor_work_guard<asio::io_context::executor_type> work_;

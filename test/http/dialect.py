@@ -279,6 +279,7 @@ CASES = {
     "bigint keeps its digits": post("/rpc/big", '{"n":9007199254740993}', text="9007199254740993"),
     "\\u0000 is refused": post("/rpc/hi", '{"name":"a\\u0000b"}', status=400, json=error("22P05")),
     "%00 is refused": get("/rpc/hi?name=a%00b", status=400, json=error("22021")),
+    "%00 in a filter is refused": get("/rpc/fifteen?label=eq.row%00x", status=400, json=error("22021")),
     "bytes that are no UTF-8": get("/rpc/hi?name=%ff", status=400, json=error("22021")),
     "a surrogate pair": post("/rpc/hi", '{"name":"\\ud83d\\ude00"}', json="Hello, 😀"),
     "the last of a repeated key": post("/rpc/hi", '{"name":"a","name":"b"}', json="Hello, b"),

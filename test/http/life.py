@@ -332,7 +332,7 @@ def test_listening(common):
         notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         notify.bind(os.path.join(folder, "notify"))
         notify.settimeout(20)
-        process = subprocess.Popen(["sh", "-c", f'exec 3<&{listener.fileno()}; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"', "sh", BINARY, "serve", *settings],
+        process = subprocess.Popen(["bash", "-c", f'exec 3<&{listener.fileno()}; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"', "bash", BINARY, "serve", *settings],
                                    pass_fds=[listener.fileno()], stdout=subprocess.DEVNULL, env={**os.environ, "NOTIFY_SOCKET": os.path.join(folder, "notify")})
         tap.equal(notify.recv(100), b"READY=1", "systemd is told that the service is ready")
         deadline = time.monotonic() + 10

@@ -1,0 +1,267 @@
+#!/usr/bin/env python3
+"""What goes wrong in the field: the database dies, stalls or is full, clients are many, slow or gone. The service answers with the
+right status, loses no connection, stays small, and logs each request once. Runs in a cluster of its own, which it restarts."""
+import json
+import os
+import resource
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+from http_service import ROOT, SECRET, Service, Tap, make_database, psql, request  # noqa: E402
+
+tap = Tap()
+JSON = {"Content-Type": "application/json"}
+SLOW = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%\"slow\"%' AND state = 'active' AND pid <> pg_backend_pid()"
+
+
+def until(condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not (value := condition()) and time.monotonic() < deadline:
+        time.sleep(0.03)
+    return value
+
+
+def start(service, path="/rpc/slow", body='{"s":30}', method="POST", results=None):
+    """A request in a thread; its answer goes to `results`."""
+    thread = threading.Thread(target=lambda: results.append(service.request(method, path, body, JSON)), daemon=True)
+    thread.start()
+    return thread
+
+
+class Proxy:
+    """A unix socket in front of PostgreSQL that can stop forwarding, as a network does."""
+
+    def __init__(self, folder, target):
+        self.target, self.stalled = target, False
+        self.server = socket.socket(socket.AF_UNIX)
+        self.server.bind(os.path.join(folder, ".s.PGSQL.5432"))
+        self.server.listen(50)
+        self.pairs, self.selector = {}, selectors.DefaultSelector()
+        self.selector.register(self.server, selectors.EVENT_READ)
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            for key, _ in self.selector.select(0.05):
+                if self.stalled:
+                    time.sleep(0.02)
+                elif key.fileobj is self.server:
+                    near, far = self.server.accept()[0], socket.socket(socket.AF_UNIX)
+                    far.connect(self.target)
+                    for one, other in ((near, far), (far, near)):
+                        self.pairs[one] = other
+                        self.selector.register(one, selectors.EVENT_READ)
+                else:
+                    self.forward(key.fileobj)
+
+    def forward(self, one):
+        other = self.pairs[one]
+        try:
+            data = one.recv(65536)
+            if data:
+                other.sendall(data)
+                return
+        except OSError:
+            pass
+        for end in (one, other):
+            self.selector.unregister(end)
+            self.pairs.pop(end)
+            end.close()
+
+
+def cluster(*arguments):
+    """pg_ctl, as the account that owns the cluster."""
+    data = os.path.join(os.environ["WITH_PG_CLUSTER"], "data")
+    command = ["pg_ctl", "-D", data, "-l", os.path.join(os.environ["WITH_PG_CLUSTER"], "server.log"), "-w", "-s", *arguments]
+    owner = os.stat(data)
+    if os.getuid() == 0:
+        command = ["setpriv", f"--reuid={owner.st_uid}", f"--regid={owner.st_gid}", "--clear-groups", *command]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
+
+
+def test_database(common, database):
+    service = Service(**common, db_pool=2)
+    get = lambda: service.request("GET", "/rpc/add?a=1&b=2")  # noqa: E731
+    get()
+    psql(database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ticketflow'")
+    until(lambda: psql(database, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ticketflow'") == "0", 5)
+    tap.equal(service.request("POST", "/rpc/ctr", "{}", JSON).status, 200, "idle backends killed: nobody notices, writers neither")
+    tap.equal(psql(database, "SELECT last_value FROM counter"), "1", "and the writer ran once")
+    results = []
+    thread = start(service, results=results)
+    until(lambda: psql(database, SLOW) == "1")
+    psql(database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%\"slow\"%' AND pid <> pg_backend_pid()")
+    thread.join()
+    tap.equal((results[0].status, results[0].json["code"], results[0].header("Retry-After")), (503, "57P01", "1"), "a backend killed under a call: 503")
+    tap.equal(get().status, 200, "the next one is served")
+
+    cluster("stop", "-m", "immediate")
+    down = until(lambda: (a := get()).status == 503 and a)
+    tap.equal((down.status, down.json["code"] in ("PGRST000", "PGRST001"), int(down.header("Retry-After")) >= 1), (503, True, True), "database down: 503 with Retry-After")
+    tap.equal(service.admin("/live").status, 200, "the service lives")
+    until(lambda: service.admin("/ready").status == 503)
+    tap.equal(service.admin("/ready").status, 503, "but is not ready")
+    cluster("start")
+    back = until(lambda: (a := get()).status == 200 and a, 40)
+    tap.equal(back and back.json, 3, "database back: served again")
+    tap.ok(until(lambda: service.admin("/ready").status == 200, 20), "and ready")
+    psql(database, "CREATE FUNCTION api.after_restart() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1'; NOTIFY pgrst")
+    tap.ok(until(lambda: service.request("GET", "/rpc/after_restart").status == 200, 40), "and listening again")
+    tap.equal(service.stop(), 0, "a clean end")
+
+
+def test_pool(common, database):
+    service = Service(**common, db_pool=1, db_pool_queue=2, db_pool_acquisition_timeout=1)
+    results, waiting = [], []
+    running = start(service, body='{"s":4}', results=results)
+    until(lambda: psql(database, SLOW) == "1")
+    threads = [start(service, "/rpc/ctr", "{}", results=waiting) for _ in range(2)]
+    until(lambda: "pgrst_db_pool_waiting 2" in service.admin("/metrics").text)
+    full = service.request("GET", "/rpc/add?a=1&b=2")
+    tap.equal((full.status, full.json["code"], full.header("Retry-After")), (503, "TF503", "1"), "the queue is full: 503 at once")
+    for thread in threads:
+        thread.join()
+    tap.equal([(a.status, a.json["code"]) for a in waiting], [(504, "PGRST003")] * 2, "waited in vain: 504")
+    running.join()
+    tap.equal(results[0].status, 204, "who had the connection was served")
+    tap.equal(service.request("GET", "/rpc/add?a=1&b=2").status, 200, "and the connection is there for the next")
+    service.stop()
+
+
+def test_stall(common, database):
+    with tempfile.TemporaryDirectory() as folder:
+        proxy = Proxy(folder, os.path.join(os.environ["PGHOST"], ".s.PGSQL.5432"))
+        service = Service(**{**common, "db_uri": f"dbname={database} user=authenticator host={folder}"}, db_pool=1, db_call_timeout=1,
+                          db_pool_acquisition_timeout=8, db_connect_timeout=2)
+        tap.equal(service.request("GET", "/rpc/add?a=1&b=2").json, 3, "through a network")
+        slow = service.request("POST", "/rpc/slow", '{"s":30}', JSON)
+        tap.equal((slow.status, slow.json["code"]), (504, "TF504"), "a call over db-call-timeout: 504")
+        tap.equal(psql(database, SLOW), "0", "and cancelled")
+        proxy.stalled = True
+        stalled = service.request("GET", "/rpc/add?a=1&b=2")
+        tap.equal((stalled.status, stalled.json["code"]), (504, "TF504"), "the network stalls: 504")
+        proxy.stalled = False
+        tap.ok(until(lambda: service.request("GET", "/rpc/add?a=1&b=2").status == 200, 30), "it flows again: served")
+        tap.equal(service.stop(), 0, "a clean end")
+
+
+def test_clients(common, database):
+    service = Service(**common, db_pool=2, header_timeout=3, write_timeout=2, max_connections=3000)
+    ok = lambda: service.request("GET", "/rpc/add?a=1&b=2").status == 200  # noqa: E731
+    ok()
+    before = service.resident_kb()
+    idle = [socket.create_connection(("127.0.0.1", service.port)) for _ in range(2000)]
+    tap.ok(until(lambda: "ticketflow_http_connections 2000" in service.admin("/metrics").text), "2,000 idle connections")
+    tap.ok(ok(), "others are served")
+    slow = [socket.create_connection(("127.0.0.1", service.port)) for _ in range(200)]
+    for client in slow:
+        client.sendall(b"GET /rpc/add?a=1&b=2 HTTP/1.1\r\nX-Slow: ")
+    for _ in range(3):
+        for client in slow:
+            client.sendall(b"y")
+        time.sleep(0.2)
+    tap.ok(ok(), "200 slow ones as well")
+    answers = []
+    for client in slow:
+        client.settimeout(30)
+        answers.append(client.recv(20))
+    tap.equal(set(answers), {b"HTTP/1.1 408 Request"}, "which are told that they are too slow")
+    grown = service.resident_kb() - before
+    tap.ok(grown < 64 * 1024, "memory stays small", f"{grown} kB more")
+    print(f"# 2,200 connections: {grown} kB more, {service.resident_kb()} kB in all")
+    for client in idle + slow:
+        client.close()
+    tap.ok(until(lambda: "ticketflow_http_connections 0" in service.admin("/metrics").text), "all are gone when they are gone")
+
+    seen = len(service.lines)
+    gone = socket.create_connection(("127.0.0.1", service.port))
+    gone.sendall(b'POST /rpc/slow HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n{"s":60}')
+    until(lambda: psql(database, SLOW) == "1")
+    gone.close()
+    tap.ok(until(lambda: psql(database, SLOW) == "0", 10), "a client goes away: its query is cancelled")
+    tap.equal(service.wait_for("request", after=seen, status=499)["outcome"], "client closed", "and logged as 499")
+
+    # A large answer, a slow reader, and one that leaves in the middle.
+    before = service.resident_kb()
+    rows = 1500000
+    reader = socket.create_connection(("127.0.0.1", service.port))
+    reader.settimeout(120)
+    reader.sendall(f"GET /rpc/many?n={rows} HTTP/1.1\r\nConnection: close\r\n\r\n".encode())
+    data = reader.recv(65536)
+    head, _, start_of_body = data.partition(b"\r\n\r\n")
+    length = int([line for line in head.split(b"\r\n") if line.startswith(b"Content-Length")][0].split()[1])
+    tap.ok(length > 180e6 and head.startswith(b"HTTP/1.1 200 OK"), f"an answer of {length >> 20} MB")
+    grown = service.resident_kb() - before
+    tap.ok(grown < 64 * 1024, "is not kept in memory", f"{grown} kB more")
+    print(f"# {length >> 20} MB answer: {grown} kB more, {service.resident_kb()} kB in all")
+    tap.ok(all(ok() for _ in range(3)), "while it is read slowly, others are served")
+    received, tail = len(start_of_body), b""
+    while chunk := reader.recv(1 << 20):
+        received += len(chunk)
+        tail = chunk
+    tap.equal((received, tail[-1:]), (length, b"]"), "it arrives whole")
+    reader.close()
+    seen = len(service.lines)
+    leaver = socket.create_connection(("127.0.0.1", service.port))
+    leaver.sendall(b"GET /rpc/many?n=300000 HTTP/1.1\r\n\r\n")
+    leaver.recv(65536)
+    leaver.close()
+    tap.ok(service.wait_for("request", after=seen, function="many", outcome="write failed"), "a reader leaves in the middle")
+    seen = len(service.lines)
+    lazy = socket.create_connection(("127.0.0.1", service.port))
+    lazy.sendall(b"GET /rpc/many?n=300000 HTTP/1.1\r\n\r\n")
+    tap.ok(service.wait_for("request", after=seen, seconds=60, function="many", outcome="client too slow"), "a reader that reads nothing is left")
+    lazy.close()
+    tap.ok(until(lambda: len(os.listdir(f"/proc/{service.process.pid}/fd")) < 40), "no file stays open")
+    tap.ok(ok(), "and all is well")
+    tap.equal(service.stop(), 0, "a clean end")
+
+
+def test_log(common):
+    service = Service(**common, db_pool=2, server_threads=2)
+    sent = set()
+
+    def client(number):
+        for i in range(50):
+            name = f"r-{number}-{i}"
+            path, body = (("/rpc/add", '{"a":1,"b":2}'), ("/rpc/nope", "{}"), ("/rpc/boom", '{"code":"P0001"}'), ("/x/y", "{}"))[i % 4]
+            request(service.port, "POST", path, body, {**JSON, "X-Request-Id": name})
+            sent.add(name)
+
+    threads = [threading.Thread(target=client, args=(n,)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    service.stop()
+    service.wait_for("end of log")
+    logged = [line["request_id"] for line in service.lines if line["message"] == "request"]
+    tap.equal((len(logged), set(logged) == sent), (300, True), "each of 300 requests is in the log, once")
+
+
+def main():
+    if "HTTP_CHAOS" not in os.environ:
+        os.environ.update(HTTP_CHAOS="1", WITH_PG_STAGED="1")
+        os.execv(os.path.join(ROOT, "test/with_pg"), ["with_pg", os.path.abspath(__file__)])
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 10000), most))
+    database = make_database("engine", "http_chaos")
+    with open(os.path.join(ROOT, "test/http/fixture.sql"), encoding="utf-8") as fixture:
+        psql(database, fixture.read())
+    common = {"db_uri": f"dbname={database} user=authenticator", "db_anon_role": "anon", "jwt_secret": SECRET, "log_level": "info"}
+    for test in (lambda: test_pool(common, database), lambda: test_stall(common, database), lambda: test_clients(common, database),
+                 lambda: test_log(common), lambda: test_database(common, database)):
+        test()
+    tap.done()
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    main()
