@@ -12,6 +12,7 @@ extern "C" {
 #include <access/heapam.h>
 #include <access/table.h>
 #include <access/tableam.h>
+#include <access/xact.h>
 #include <catalog/indexing.h>
 #include <catalog/namespace.h>
 #include <catalog/pg_class.h>
@@ -64,7 +65,8 @@ TextRows read_table(Oid table, const char *const *columns, int width) {
         result.rows = static_cast<char ***>(palloc(sizeof(char **) * room));
         // The latest committed state, whatever the isolation level: the rows outlive this transaction in the
         // cache.
-        Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+        // A parallel query may only use the snapshot that it began with, and what is read so is not kept.
+        Snapshot snapshot = RegisterSnapshot(IsInParallelMode() ? GetActiveSnapshot() : GetLatestSnapshot());
         TableScanDesc scan = table_beginscan(rel, snapshot, 0, nullptr);
         TupleTableSlot *slot = table_slot_create(rel, nullptr);
         while (result.missing < 0 && table_scan_getnextslot(scan, ForwardScanDirection, slot)) {
@@ -193,7 +195,7 @@ HomePtr cached_home(Oid schema, bool is_desk) {
         return found->second;
     const uint64_t before = changes;
     HomePtr home = load_home(schema, is_desk);
-    if (before == changes && homes_changes == changes)
+    if (before == changes && homes_changes == changes && !IsInParallelMode())
         homes.emplace(schema, home);
     return home;
 }

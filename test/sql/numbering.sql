@@ -3,7 +3,7 @@
 \set ECHO none
 SET TimeZone = 'Asia/Tokyo';
 BEGIN;
-SELECT plan(86);
+SELECT plan(87);
 SET search_path = public, ticketflow;
 CREATE FUNCTION refusal(command text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE state text; message text; hint text;
@@ -112,6 +112,12 @@ SELECT is(extract_ticket_numbers('AW: tkt 2026 42, hd_2026_1; N-000031 n-000013,
           'in any spelling, once, without misread ones');
 SELECT is(extract_ticket_numbers('in May 2026 42 people'), '{}', 'a date is no number');
 SELECT is(cardinality(extract_ticket_numbers(repeat('x ', 400000) || 'TKT-2026-0001 ' || repeat('y ', 400000))), 1, 'a long text');
+
+CREATE TABLE many AS SELECT 'TKT-2026-' || lpad(g::text, 6, '0') AS number FROM generate_series(1, 20000) g;
+SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0; SET LOCAL min_parallel_table_scan_size = 0;
+UPDATE ticket_series SET start_number = 2 WHERE prefix = 'S';
+SELECT is((SELECT max((parse_ticket_number(number)).number) FROM many WHERE length(number) > 3), 20000::bigint, 'parse in a parallel query, settings read for the first time');
+RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_scan_size;
 
 -- Tables of other people
 CREATE SCHEMA billing;
