@@ -7,6 +7,7 @@
 
 extern "C" {
 #include <access/htup_details.h>
+#include <access/relation.h>
 #include <access/xact.h>
 #include <catalog/partition.h>
 #include <commands/sequence.h>
@@ -153,6 +154,7 @@ void build_key(Key &key, const Table &table, const Image &image) {
 struct Change {
     const Table *table;
     const Origin *origin;
+    TriggerEvent event;
     const char *operation;
     JsonObject before, after;
     bool has_before, has_after, has_key, moved;
@@ -202,6 +204,8 @@ void write_change(Change &change, Relation relation) {
         content.record_key = view(change.key.object.text());
         content.record = change.key.record;
     }
+    if (TRIGGER_FIRED_BY_TRUNCATE(change.event))
+        content.record = record_of(content.table_name, false, 0, {});
     if (change.moved) {
         set(at::moved_to, Int64GetDatum(change.new_key.record));
         content.has_moved_to = true;
@@ -297,6 +301,7 @@ void record(const TriggerData *data, const Table *table, const Origin *origin) {
     Change change;
     change.table = table;
     change.origin = origin;
+    change.event = data->tg_event;
     change.has_before = change.has_after = change.has_key = change.moved = false;
     MemoryContext const before = MemoryContextSwitchTo(row_memory(table->log, &kLogShape));
     if (TRIGGER_FIRED_BY_TRUNCATE(data->tg_event)) {
@@ -311,6 +316,25 @@ void record(const TriggerData *data, const Table *table, const Origin *origin) {
 }
 
 } // namespace
+
+Datum image_of(HeapTupleHeader row) {
+    const Oid relation_id = get_typ_typrelid(HeapTupleHeaderGetTypeId(row));
+    if (!OidIsValid(relation_id))
+        raise_inside_call(core::Condition::wrong_object_type, "the row is not one of a table", "",
+                          "Select whole rows: SELECT audit_image(t) FROM tickets t.");
+    Relation relation = relation_open(relation_id, AccessShareLock);
+    HeapTupleData tuple;
+    tuple.t_len = HeapTupleHeaderGetDatumLength(row);
+    ItemPointerSetInvalid(&tuple.t_self);
+    tuple.t_tableOid = relation_id;
+    tuple.t_data = row;
+    const Table *const table = table_of(relation);
+    JsonObject object;
+    add_whole(object, *table, open_image(&tuple, RelationGetDescr(relation)));
+    Jsonb *const image = object.finish();
+    relation_close(relation, AccessShareLock);
+    return JsonbPGetDatum(image);
+}
 
 void init() {
     call([] {

@@ -15,6 +15,9 @@ TriggerData *trigger_data(FunctionCallInfo fcinfo, const char *function);
 // A Failure where the changes of the table have no place to go.
 void require_log(const Table &table, const char *kind);
 
+// A row of a table as the log keeps it whole. May raise: inside call().
+Datum image_of(HeapTupleHeader row);
+
 void init();
 
 } // namespace ticketflow::pg::audit

@@ -111,3 +111,127 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.audit_log_for(oid) IS
   'The audit_log of a schema (given as its oid), else of the only desk. Errors: 55000 none, or several desks.';
+
+-- digests
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_row_digest(id bigint, transaction_id bigint, created_at timestamptz, table_name text,
+  operation text, user_id text, record_key jsonb, old_values jsonb, new_values jsonb, request_id text, cause text, record bigint,
+  moved_to bigint, context_digest bytea) RETURNS bytea
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ticketflow_audit_row_digest';
+COMMENT ON FUNCTION @extschema@.audit_row_digest(bigint, bigint, timestamptz, text, text, text, jsonb, jsonb, jsonb, text, text, bigint, bigint, bytea) IS
+  'The SHA-256 that a row of audit_log has: its leaf in the Merkle tree of its seal. docs/audit.md says over which bytes.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_text_digest(prefix integer, kind text, fields text[]) RETURNS bytea
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ticketflow_audit_text_digest';
+COMMENT ON FUNCTION @extschema@.audit_text_digest(integer, text, text[]) IS
+  'SHA-256 of one prefix byte (0 a leaf, 2 a seal) and the fields, each as "length:text", a null as "-".';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_merkle_root(leaves bytea) RETURNS bytea
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ticketflow_audit_merkle_root';
+COMMENT ON FUNCTION @extschema@.audit_merkle_root(bytea) IS
+  'The Merkle root (RFC 6962) over digests of 32 bytes each, concatenated. Errors: 22023 where the length is not a multiple of 32.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_merkle_add(state internal, leaves bytea) RETURNS internal
+LANGUAGE c IMMUTABLE AS 'MODULE_PATHNAME', 'ticketflow_audit_merkle_add';
+COMMENT ON FUNCTION @extschema@.audit_merkle_add(internal, bytea) IS 'Private to the aggregate audit_merkle().';
+CREATE OR REPLACE FUNCTION @extschema@.audit_merkle_finish(state internal) RETURNS bytea
+LANGUAGE c IMMUTABLE AS 'MODULE_PATHNAME', 'ticketflow_audit_merkle_finish';
+COMMENT ON FUNCTION @extschema@.audit_merkle_finish(internal) IS 'Private to the aggregate audit_merkle().';
+CREATE OR REPLACE AGGREGATE @extschema@.audit_merkle(leaves bytea) (
+  SFUNC = @extschema@.audit_merkle_add, STYPE = internal, FINALFUNC = @extschema@.audit_merkle_finish, FINALFUNC_MODIFY = READ_ONLY);
+COMMENT ON AGGREGATE @extschema@.audit_merkle(bytea) IS
+  'The Merkle root over all leaves in the order of the aggregate; each argument is one or more concatenated digests.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_inclusion_path(leaves bytea, index bigint) RETURNS bytea
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ticketflow_audit_inclusion_path';
+COMMENT ON FUNCTION @extschema@.audit_inclusion_path(bytea, bigint) IS
+  'The siblings that lead from the leaf at index (from 0) to the root, nearest first, concatenated. Errors: 22023 no such leaf.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_check_inclusion(root bytea, leaf bytea, index bigint, size bigint, path bytea) RETURNS boolean
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ticketflow_audit_check_inclusion';
+COMMENT ON FUNCTION @extschema@.audit_check_inclusion(bytea, bytea, bigint, bigint, bytea) IS
+  'Whether leaf, at index of size leaves, leads to root along path.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_record(table_name text, key jsonb) RETURNS bigint
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ticketflow_audit_record';
+COMMENT ON FUNCTION @extschema@.audit_record(text, jsonb) IS
+  'What audit_log.record holds for a key: WHERE record = ticketflow.audit_record(''tasks'', ''{"id": 7}'') uses its index.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_image("row" record) RETURNS jsonb
+LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'ticketflow_audit_image';
+COMMENT ON FUNCTION @extschema@.audit_image(record) IS
+  'A row of a table as the log keeps it whole: excluded columns absent, redacted ones hidden. Errors: 42809 where the row is not a table''s.';
+
+-- seals
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_seal(log regclass DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  result bigint;
+BEGIN
+  EXECUTE pg_catalog.format('SELECT %I.seal_changes()', @extschema@.audit_schema(log)) INTO result;
+  RETURN result;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.audit_seal(regclass) IS
+  'Seals what is committed in a log (default: the only desk''s, or the one on the search path) and not yet sealed. Returns the number of '
+  'the new seal, null where there was nothing. Writers never wait for it. Errors: 25001 in REPEATABLE READ, 55000 no log.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_verify("from" timestamptz DEFAULT '-infinity', "to" timestamptz DEFAULT 'infinity',
+  log regclass DEFAULT NULL, digests jsonb DEFAULT NULL,
+  OUT seal_id bigint, OUT ledger text, OUT row_id bigint, OUT problem text, OUT detail text) RETURNS SETOF record
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+  RETURN QUERY EXECUTE pg_catalog.format('SELECT * FROM %I.verify_changes($1, $2, $3)', @extschema@.audit_schema(log))
+    USING "from", "to", digests;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.audit_verify(timestamptz, timestamptz, regclass, jsonb) IS
+  'Checks the log and the history against their seals: no row where all is intact, else a row for each record or seal that was altered, '
+  'missing, inserted or reordered, in the order of the seals. from, to: seals made in that time only. digests: what audit_digest() gave '
+  'earlier, one object or an array, kept outside of the database: finds a chain that was made anew. Errors: 55000 no log.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_proof(row_id bigint, log regclass DEFAULT NULL, ledger text DEFAULT 'audit_log') RETURNS jsonb
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  result jsonb;
+BEGIN
+  EXECUTE pg_catalog.format('SELECT %I.prove_change($1, $2)', @extschema@.audit_schema(log)) INTO result USING ledger, row_id;
+  RETURN result;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.audit_proof(bigint, regclass, text) IS
+  'An inclusion proof that outsiders can check without the database: the row''s canonical bytes, its leaf, index, the path to the root and the '
+  'seal. Null where the row is not sealed yet. docs/audit.md has the recipe.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_digest(log regclass DEFAULT NULL) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  result jsonb;
+BEGIN
+  EXECUTE pg_catalog.format('SELECT %I.newest_seal()', @extschema@.audit_schema(log)) INTO result;
+  RETURN result;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.audit_digest(regclass) IS
+  'The newest seal in one small JSON object, to be kept outside of the database and given to audit_verify(): who holds it can tell when '
+  'anything that was sealed until then is changed, even by a superuser. Null where nothing is sealed.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_schema(log regclass DEFAULT NULL) RETURNS name
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  result name;
+BEGIN
+  SELECT n.nspname INTO result
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+   WHERE c.oid = COALESCE(log, pg_catalog.to_regclass('audit_log'), @extschema@.audit_log_for(0::oid));
+  RETURN result;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.audit_schema(regclass) IS
+  'The schema of a log; default: of the audit_log on the search path, else of the only desk. Errors: 55000 none, or several desks.';

@@ -21,6 +21,7 @@ COMMENT ON COLUMN task_history.transaction_id IS 'The transaction, as in audit_l
 CREATE INDEX idx_task_history_task ON task_history (task_id);
 CREATE INDEX idx_task_history_user ON task_history (user_id);
 CREATE INDEX idx_task_history_created ON task_history (created_at);
+CREATE INDEX task_history_transaction ON task_history USING brin (transaction_id) WITH (pages_per_range = 32);
 
 CREATE TABLE task_history_archive (LIKE task_history INCLUDING COMMENTS, archived_at timestamptz NOT NULL DEFAULT now());
 ALTER TABLE task_history_archive ADD PRIMARY KEY (id);
@@ -84,3 +85,55 @@ COMMENT ON COLUMN audit_contexts.login_role IS 'The role that had logged in.';
 COMMENT ON COLUMN audit_contexts.actor_kind IS 'user, system, import, ai or api_key: setting app.actor_kind, else whether there was a user.';
 COMMENT ON COLUMN audit_contexts.client_address IS 'The client''s address; null for a local socket.';
 CREATE INDEX audit_contexts_id ON audit_contexts (id);
+
+CREATE TABLE audit_seals (
+  id bigint PRIMARY KEY,
+  sealed_at timestamptz NOT NULL,
+  snapshot pg_snapshot NOT NULL,
+  system_id bigint NOT NULL,
+  row_count bigint NOT NULL,
+  root bytea NOT NULL,
+  previous bytea NOT NULL,
+  digest bytea NOT NULL
+);
+COMMENT ON TABLE audit_seals IS 'Seals over what was committed: each a Merkle root over rows of audit_log and task_history, chained to the seal before.';
+COMMENT ON COLUMN audit_seals.snapshot IS 'What was visible: a row is in the first seal whose snapshot sees its transaction.';
+COMMENT ON COLUMN audit_seals.system_id IS 'The cluster that sealed: transaction ids of another one are not compared.';
+COMMENT ON COLUMN audit_seals.previous IS 'The digest of the seal before; empty for the first.';
+COMMENT ON COLUMN audit_seals.digest IS 'SHA-256 over the other columns.';
+
+CREATE TABLE audit_seal_leaves (
+  seal_id bigint NOT NULL,
+  chunk bigint NOT NULL,
+  ledger text NOT NULL,
+  first_id bigint NOT NULL,
+  last_id bigint NOT NULL,
+  ids bigint[] NOT NULL,
+  digests bytea NOT NULL,
+  PRIMARY KEY (seal_id, chunk)
+);
+ALTER TABLE audit_seal_leaves ALTER COLUMN digests SET STORAGE EXTERNAL;
+COMMENT ON TABLE audit_seal_leaves IS 'What each seal covers, up to 1,000 rows a chunk: this is what tells which row was altered.';
+COMMENT ON COLUMN audit_seal_leaves.ledger IS 'audit_log or task_history.';
+COMMENT ON COLUMN audit_seal_leaves.digests IS 'The SHA-256 of each row of ids, 32 bytes each.';
+CREATE INDEX audit_seal_leaves_range ON audit_seal_leaves (ledger, last_id, first_id);
+
+CREATE TABLE audit_archives (
+  table_name text PRIMARY KEY,
+  from_time timestamptz NOT NULL,
+  to_time timestamptz NOT NULL,
+  row_count bigint NOT NULL,
+  archived_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE audit_archives IS 'Months of audit_log that were detached: still tables of this schema, and still verified.';
+COMMENT ON COLUMN audit_archives.to_time IS 'The first instant after the month.';
+
+CREATE TABLE audit_shapes (
+  id bigserial PRIMARY KEY,
+  table_name text NOT NULL,
+  seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  columns jsonb NOT NULL
+);
+COMMENT ON COLUMN audit_shapes.columns IS 'Each column with the value that rows older than it have (ADD COLUMN ... DEFAULT).';
+COMMENT ON TABLE audit_shapes IS 'The columns that an audited table had from a time on: looking back shows a dropped column where it still was.';
+CREATE INDEX audit_shapes_table ON audit_shapes (table_name, seen_at);

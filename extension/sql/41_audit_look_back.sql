@@ -1,0 +1,273 @@
+-- audit: looking back, and undoing.
+
+CREATE OR REPLACE VIEW @extschema@.audit_tables AS
+SELECT t.tgrelid::regclass AS target, o.options ->> 'table' AS table_name,
+       COALESCE(pg_catalog.to_regclass(o.options ->> 'log'), pg_catalog.to_regclass(pg_catalog.format('%I.audit_log', n.nspname))) AS log,
+       ARRAY(SELECT pg_catalog.jsonb_array_elements_text(COALESCE(o.options -> 'exclude', '[]'))) AS exclude,
+       ARRAY(SELECT pg_catalog.jsonb_array_elements_text(COALESCE(o.options -> 'redact', '[]'))) AS redact,
+       ARRAY(SELECT pg_catalog.jsonb_array_elements_text(COALESCE(o.options -> 'ignore', '[]'))) AS ignore,
+       COALESCE((o.options ->> 'full')::boolean, false) AS "full",
+       CASE t.tgenabled WHEN 'O' THEN 'origin' WHEN 'A' THEN 'always' WHEN 'R' THEN 'replica' ELSE 'disabled' END AS fires
+  FROM pg_catalog.pg_trigger t
+  JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ CROSS JOIN LATERAL (SELECT pg_catalog.convert_from(pg_catalog.substr(t.tgargs, 1, pg_catalog.length(t.tgargs) - 1), pg_catalog.getdatabaseencoding())::jsonb AS options) o
+ WHERE t.tgname = 'ticketflow_audit' AND t.tgfoid = '@extschema@.audit_trigger()'::regprocedure AND t.tgparentid = 0;
+COMMENT ON VIEW @extschema@.audit_tables IS 'The tables whose changes are recorded, and how; fires says disabled where somebody switched the trigger off.';
+GRANT SELECT ON @extschema@.audit_tables TO PUBLIC;
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_place(target regclass, OUT table_name text, OUT log regclass) RETURNS record
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+  SELECT a.table_name, a.log INTO table_name, log FROM @extschema@.audit_tables a
+   WHERE a.target = audit_place.target
+      OR a.target = (SELECT pg_catalog.pg_partition_root(audit_place.target));
+  IF table_name IS NULL THEN
+    SELECT c.relname INTO table_name FROM pg_catalog.pg_class c WHERE c.oid = target;
+  END IF;
+  log := COALESCE(log, @extschema@.audit_log_for((SELECT c.relnamespace FROM pg_catalog.pg_class c WHERE c.oid = target)));
+END
+$$;
+COMMENT ON FUNCTION @extschema@.audit_place(regclass) IS 'Under which name, and in which log, a table''s changes are. Errors: 55000 no log.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_live_row(target regclass, key jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  result jsonb;
+  columns text;
+BEGIN
+  SELECT pg_catalog.string_agg(pg_catalog.format('t.%1$I = k.%1$I', name), ' AND ') INTO columns FROM pg_catalog.jsonb_object_keys(key) AS name;
+  EXECUTE pg_catalog.format('SELECT @extschema@.audit_image(t) FROM %s t, pg_catalog.jsonb_populate_record(NULL::%s, $1) k WHERE %s',
+    target, target, COALESCE(columns, 'false')) INTO result USING key;
+  RETURN result;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.audit_live_row(regclass, jsonb) IS 'The present row of a key as the log would keep it; null where there is none. Errors: 42703 no such column.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_changes(target regclass, key jsonb, OUT id bigint, OUT happened_at timestamptz, OUT effective_at timestamptz,
+  OUT operation text, OUT user_id text, OUT old_values jsonb, OUT new_values jsonb, OUT transaction_id bigint, OUT cause text, OUT old_key jsonb, OUT new_key jsonb) RETURNS SETOF record
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  place record;
+BEGIN
+  SELECT * INTO place FROM @extschema@.audit_place(target);
+  -- created_at is when a statement began: one that had to wait for the row may have begun before the change it waited for.
+  RETURN QUERY EXECUTE pg_catalog.format(
+    'SELECT a.id, a.created_at, pg_catalog.max(a.created_at) OVER (ORDER BY a.id), a.operation, a.user_id, a.old_values, a.new_values, a.transaction_id, a.cause, '
+    '       a.record_key, CASE WHEN a.moved_to IS NULL THEN a.record_key ELSE a.record_key || (SELECT pg_catalog.jsonb_object_agg(k, a.new_values -> k) '
+    '         FROM pg_catalog.jsonb_object_keys(a.record_key) AS k WHERE a.new_values ? k) END '
+    '  FROM %1$s a '
+    ' WHERE a.table_name = $1 AND (a.record = @extschema@.audit_record($1, $2) AND a.record_key = $2 '
+    '    OR a.record = @extschema@.audit_record($1, NULL) AND a.operation = ''TRUNCATE'' '
+    '    OR a.moved_to = @extschema@.audit_record($1, $2) AND a.record_key || (SELECT pg_catalog.jsonb_object_agg(k, a.new_values -> k) '
+    '         FROM pg_catalog.jsonb_object_keys(a.record_key) AS k WHERE a.new_values ? k) = $2) '
+    ' ORDER BY a.id', place.log) USING place.table_name, key;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.audit_changes(regclass, jsonb) IS 'Private to row_as_of(): what happened to a key, oldest first, truncations and moves from and to other keys included.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_backward(target regclass, key jsonb, cut bigint, OUT state jsonb, OUT lost boolean) RETURNS record
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  it record;
+BEGIN
+  state := @extschema@.audit_live_row(target, key);
+  lost := false;
+  FOR it IN SELECT * FROM @extschema@.audit_changes(target, key) c WHERE c.id > cut ORDER BY c.id DESC LOOP
+    CASE
+      WHEN it.operation = 'TRUNCATE' THEN lost := true; state := NULL;
+      WHEN it.operation = 'DELETE' THEN lost := false; state := it.old_values;
+      WHEN it.operation = 'INSERT' OR it.new_key IS DISTINCT FROM it.old_key AND it.new_key = key THEN lost := false; state := NULL;
+      WHEN it.new_key IS DISTINCT FROM it.old_key THEN
+        SELECT b.state || it.old_values, b.lost INTO state, lost FROM @extschema@.audit_backward(target, it.new_key, it.id) b;
+      WHEN NOT lost THEN state := state || it.old_values;
+      ELSE NULL;
+    END CASE;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.audit_backward(regclass, jsonb, bigint) IS
+  'Private to row_as_of(): a key''s row after the change of that id, from what is there now; knows columns that were added since. lost: a '
+  'TRUNCATE took the row, so only audit_forward() knows it.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_forward(target regclass, key jsonb, cut bigint) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  it record;
+  state jsonb;
+BEGIN
+  FOR it IN SELECT * FROM @extschema@.audit_changes(target, key) c WHERE c.id <= cut ORDER BY c.id LOOP
+    CASE
+      WHEN it.operation = 'INSERT' THEN state := it.new_values;
+      WHEN it.operation IN ('DELETE', 'TRUNCATE') THEN state := NULL;
+      WHEN it.new_key IS DISTINCT FROM it.old_key AND it.new_key = key THEN
+        state := COALESCE(@extschema@.audit_forward(target, it.old_key, it.id - 1), '{}') || it.new_values;
+      WHEN it.new_key IS DISTINCT FROM it.old_key THEN state := NULL;
+      ELSE state := COALESCE(state, '{}') || it.new_values;
+    END CASE;
+  END LOOP;
+  RETURN state;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.audit_forward(regclass, jsonb, bigint) IS
+  'Private to row_as_of(): the same from the row''s birth on; knows what TRUNCATE and DROP COLUMN took.';
+
+CREATE OR REPLACE FUNCTION @extschema@.row_as_of(target regclass, key jsonb, at timestamptz) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  place record;
+  known jsonb := @extschema@.audit_key(target, key);
+  cut bigint;
+  state jsonb;
+  columns jsonb;
+BEGIN
+  SELECT * INTO place FROM @extschema@.audit_place(target);
+  SELECT COALESCE(pg_catalog.max(c.id), 0) INTO cut FROM @extschema@.audit_changes(target, known) c WHERE c.effective_at <= at;
+  SELECT CASE WHEN b.lost THEN @extschema@.audit_forward(target, known, cut)
+              ELSE COALESCE(@extschema@.audit_forward(target, known, cut), '{}') || b.state END INTO state
+    FROM @extschema@.audit_backward(target, known, cut) b;
+  columns := @extschema@.audit_shape(place.log, place.table_name, at);
+  IF columns IS NOT NULL THEN
+    -- A column that came later is absent; one that came before, and which no change mentions, has what ADD COLUMN gave it.
+    SELECT pg_catalog.jsonb_object_agg(c.name, COALESCE(state -> c.name, columns -> c.name)) INTO state
+      FROM pg_catalog.jsonb_object_keys(columns) AS c (name) WHERE state IS NOT NULL;
+  END IF;
+  RETURN state;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.row_as_of(regclass, jsonb, timestamptz) IS
+  'The row of a key as it was at an instant, as JSON; null where it did not exist. key: a JSON object of the primary key''s columns. Before '
+  'recording began: the oldest known state. Reads with the caller''s rights. Errors: 42703 key names no key column, 55000 no key or no log.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_key(target regclass, key jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  columns text[];
+  result jsonb;
+BEGIN
+  SELECT pg_catalog.array_agg(a.attname::text) INTO columns
+    FROM pg_catalog.pg_index i
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
+   WHERE i.indrelid = target AND CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_index p WHERE p.indrelid = target AND p.indisprimary) THEN i.indisprimary ELSE i.indisreplident END;
+  IF columns IS NULL THEN
+    RAISE EXCEPTION 'table "%" has no primary key, so its rows cannot be told apart', target
+      USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Add a primary key, or look into audit_log itself.';
+  END IF;
+  IF pg_catalog.jsonb_typeof(key) IS DISTINCT FROM 'object' OR NOT key ?& columns OR (SELECT pg_catalog.count(*) FROM pg_catalog.jsonb_object_keys(key)) <> pg_catalog.cardinality(columns) THEN
+    RAISE EXCEPTION 'key % does not name the key columns of "%"', key, target
+      USING ERRCODE = 'undefined_column', HINT = pg_catalog.format('Give a JSON object of: %s.', pg_catalog.array_to_string(columns, ', '));
+  END IF;
+  -- Through the column types and back: '7' for an integer is 7, a time is in UTC.
+  EXECUTE pg_catalog.format('SELECT @extschema@.audit_image(pg_catalog.jsonb_populate_record(NULL::%s, $1))', target) INTO result USING key;
+  SELECT pg_catalog.jsonb_object_agg(e.key, e.value) INTO result FROM pg_catalog.jsonb_each(result) e WHERE e.key = ANY (columns);
+  RETURN result;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.audit_key(regclass, jsonb) IS 'A key the way the log writes it. Errors: 42703, 55000 as row_as_of().';
+
+CREATE OR REPLACE FUNCTION @extschema@.row_history(target regclass, key jsonb) RETURNS TABLE (id bigint, happened_at timestamptz, operation text,
+  user_id text, old_values jsonb, new_values jsonb, transaction_id bigint, cause text)
+LANGUAGE plpgsql STABLE ROWS 20
+AS $$
+BEGIN
+  RETURN QUERY SELECT c.id, c.happened_at, c.operation, c.user_id, c.old_values, c.new_values, c.transaction_id, c.cause
+                 FROM @extschema@.audit_changes(target, @extschema@.audit_key(target, key)) c ORDER BY c.id;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.row_history(regclass, jsonb) IS
+  'What happened to the row of a key, oldest first. happened_at: when the changing statement began. Errors: as row_as_of().';
+
+CREATE OR REPLACE FUNCTION @extschema@.changes_between(target regclass, "from" timestamptz, "to" timestamptz) RETURNS TABLE (id bigint,
+  happened_at timestamptz, operation text, user_id text, key jsonb, old_values jsonb, new_values jsonb, transaction_id bigint, cause text)
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  place record;
+BEGIN
+  SELECT * INTO place FROM @extschema@.audit_place(target);
+  RETURN QUERY EXECUTE pg_catalog.format(
+    'SELECT a.id, a.created_at, a.operation, a.user_id, a.record_key, a.old_values, a.new_values, a.transaction_id, a.cause FROM %s a '
+    ' WHERE a.table_name = $1 AND a.created_at >= $2 AND a.created_at < $3 ORDER BY a.id', place.log) USING place.table_name, "from", "to";
+END
+$$;
+COMMENT ON FUNCTION @extschema@.changes_between(regclass, timestamptz, timestamptz) IS
+  'The changes of a table by statements that began in a time (from included, to not), in the order they were made. Errors: 55000 no log.';
+
+-- the columns that a table had
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_shape(log regclass, table_name text, at timestamptz) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  result jsonb;
+  shapes text := pg_catalog.format('%I.audit_shapes', @extschema@.audit_schema(log));
+BEGIN
+  IF pg_catalog.to_regclass(shapes) IS NULL OR NOT pg_catalog.has_table_privilege(shapes, 'SELECT') THEN
+    RETURN NULL;
+  END IF;
+  EXECUTE pg_catalog.format('SELECT s.columns FROM %s s WHERE s.table_name = $1 ORDER BY s.seen_at <= $2 DESC, '
+    'CASE WHEN s.seen_at <= $2 THEN s.id END DESC NULLS LAST, s.id LIMIT 1', shapes) INTO result USING table_name, at;
+  RETURN result;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.audit_shape(regclass, text, timestamptz) IS 'Private to row_as_of(): the recorded columns that a table had at an instant, each with the value that rows older than the column have; null: not known.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_note_shape(target regclass) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  place record;
+  shapes text;
+  now_columns jsonb := '{}';
+  last jsonb;
+  it record;
+  fill jsonb;
+BEGIN
+  SELECT a.table_name, a.log, a.exclude INTO place FROM @extschema@.audit_tables a WHERE a.target = audit_note_shape.target;
+  IF place.log IS NULL THEN
+    RETURN;
+  END IF;
+  shapes := format('%I.audit_shapes', @extschema@.audit_schema(place.log));
+  IF to_regclass(shapes) IS NULL THEN
+    RETURN;
+  END IF;
+  FOR it IN SELECT a.attname::text AS name, a.attmissingval::text::text[] AS missing, format_type(a.atttypid, a.atttypmod) AS type FROM pg_attribute a
+             WHERE a.attrelid = target AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> ALL (place.exclude) LOOP
+    fill := 'null';
+    IF it.missing IS NOT NULL THEN
+      EXECUTE format('SELECT to_jsonb(%L::%s)', it.missing[1], it.type) INTO fill;
+    END IF;
+    now_columns := now_columns || jsonb_build_object(it.name, fill);
+  END LOOP;
+  EXECUTE format('SELECT s.columns FROM %s s WHERE s.table_name = $1 ORDER BY s.id DESC LIMIT 1', shapes) INTO last USING place.table_name;
+  IF last IS DISTINCT FROM now_columns THEN
+    EXECUTE format('INSERT INTO %s (table_name, columns) VALUES ($1, $2)', shapes) USING place.table_name, now_columns;
+  END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION @extschema@.audit_note_shape(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.audit_note_shape(regclass) IS 'Private to the event trigger and audit_enable(): notes the columns of an audited table where they changed.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_after_ddl() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  it record;
+BEGIN
+  FOR it IN SELECT DISTINCT t.tgrelid FROM pg_event_trigger_ddl_commands() d
+              JOIN pg_trigger t ON t.tgname = 'ticketflow_audit' AND t.tgparentid = 0
+               AND CASE d.classid WHEN 'pg_class'::regclass THEN t.tgrelid = d.objid WHEN 'pg_trigger'::regclass THEN t.oid = d.objid END LOOP
+    PERFORM @extschema@.audit_note_shape(it.tgrelid);
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.audit_after_ddl() IS 'Private: notes the columns of audited tables when DDL changes them.';
+CREATE EVENT TRIGGER ticketflow_audit_ddl ON ddl_command_end WHEN TAG IN ('ALTER TABLE', 'CREATE TRIGGER') EXECUTE FUNCTION @extschema@.audit_after_ddl();
+COMMENT ON EVENT TRIGGER ticketflow_audit_ddl IS 'TicketFlow: notes when an audited table gains or loses columns, so that looking back is exact.';

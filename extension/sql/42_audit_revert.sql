@@ -1,0 +1,136 @@
+-- audit: undoing what was recorded.
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_writable(target regclass, "values" jsonb) RETURNS text[]
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  -- What the log does not hold cannot be brought back, and nobody may write a generated column.
+  SELECT COALESCE(array_agg(a.attname::text ORDER BY a.attnum), '{}') FROM pg_catalog.pg_attribute a
+   WHERE a.attrelid = target AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND "values" ? a.attname::text
+     AND "values" ->> a.attname::text IS DISTINCT FROM '[redacted]';
+END;
+COMMENT ON FUNCTION @extschema@.audit_writable(regclass, jsonb) IS 'Private to revert(): the columns of recorded values that can be written back.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_write_back(target regclass, key jsonb, "values" jsonb) RETURNS bigint
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  columns text[] := @extschema@.audit_writable(target, "values");
+  condition text;
+  touched bigint;
+BEGIN
+  SELECT pg_catalog.string_agg(pg_catalog.format('t.%1$I = k.%1$I', name), ' AND ') INTO condition FROM pg_catalog.jsonb_object_keys(key) AS name;
+  IF "values" IS NULL THEN
+    EXECUTE pg_catalog.format('DELETE FROM %s t USING pg_catalog.jsonb_populate_record(NULL::%s, $1) k WHERE %s', target, target, condition) USING key;
+  ELSIF @extschema@.audit_live_row(target, key) IS NULL THEN
+    EXECUTE pg_catalog.format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pg_catalog.jsonb_populate_record(NULL::%s, $1) v', target,
+      (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(c), ', ') FROM pg_catalog.unnest(columns) c),
+      (SELECT pg_catalog.string_agg('v.' || pg_catalog.quote_ident(c), ', ') FROM pg_catalog.unnest(columns) c), target) USING "values";
+  ELSIF columns <> '{}' THEN
+    EXECUTE pg_catalog.format('UPDATE %s t SET %s FROM pg_catalog.jsonb_populate_record(NULL::%s, $1) v, pg_catalog.jsonb_populate_record(NULL::%s, $2) k WHERE %s', target,
+      (SELECT pg_catalog.string_agg(pg_catalog.format('%1$I = v.%1$I', c), ', ') FROM pg_catalog.unnest(columns) c), target, target, condition) USING "values", key;
+  END IF;
+  GET DIAGNOSTICS touched = ROW_COUNT;
+  RETURN touched;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.audit_write_back(regclass, jsonb, jsonb) IS 'Private to revert(): deletes (null), inserts or updates the row of a key; returns the number of rows.';
+
+CREATE OR REPLACE FUNCTION @extschema@.revert(target regclass, key jsonb, at timestamptz) RETURNS jsonb
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  known jsonb := @extschema@.audit_key(target, key);
+  state jsonb := @extschema@.row_as_of(target, known, at);
+  said text := pg_catalog.current_setting('app.cause', true);
+BEGIN
+  PERFORM pg_catalog.set_config('app.cause', pg_catalog.format('revert to %s', at), true);
+  PERFORM @extschema@.audit_write_back(target, known, state);
+  PERFORM pg_catalog.set_config('app.cause', COALESCE(said, ''), true);
+  RETURN @extschema@.audit_live_row(target, known);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.revert(regclass, jsonb, timestamptz) IS
+  'Makes the row of a key what it was at an instant: updates, inserts or deletes it, and returns what it is now (null: deleted). Redacted '
+  'and excluded columns stay as they are. Errors: as row_as_of(), and those of the write.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_undo(change record, target regclass) RETURNS text
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  new_key jsonb := change.record_key || COALESCE((SELECT pg_catalog.jsonb_object_agg(k, change.new_values -> k)
+                                                  FROM pg_catalog.jsonb_object_keys(change.record_key) AS k WHERE change.new_values ? k), '{}');
+  live jsonb;
+  touched bigint;
+BEGIN
+  IF change.record_key IS NULL OR change.operation NOT IN ('INSERT', 'UPDATE', 'DELETE') THEN
+    RETURN CASE WHEN change.operation = 'TRUNCATE' THEN 'conflict: TRUNCATE cannot be undone' ELSE 'conflict: the row has no key' END;
+  END IF;
+  live := @extschema@.audit_live_row(target, CASE change.operation WHEN 'UPDATE' THEN new_key ELSE change.record_key END);
+  IF change.operation = 'DELETE' THEN
+    IF live IS NOT NULL THEN
+      RETURN 'conflict: a row of that key is there again';
+    END IF;
+  ELSIF live IS NULL THEN
+    RETURN 'conflict: the row is gone';
+  ELSIF EXISTS (SELECT FROM pg_catalog.jsonb_each(change.new_values) e WHERE live ? e.key AND live -> e.key IS DISTINCT FROM e.value) THEN
+    RETURN 'conflict: the row was changed later';
+  END IF;
+  touched := @extschema@.audit_write_back(target, CASE change.operation WHEN 'UPDATE' THEN new_key ELSE change.record_key END,
+                                          CASE change.operation WHEN 'INSERT' THEN NULL ELSE change.old_values END);
+  RETURN CASE WHEN touched = 0 AND change.operation <> 'UPDATE' THEN 'conflict: the row may not be written' ELSE 'reverted' END;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.audit_undo(record, regclass) IS 'Private to revert(): undoes one change, or says which conflict forbids it.';
+
+CREATE OR REPLACE FUNCTION @extschema@.revert(transaction_id bigint, on_conflict text DEFAULT 'error')
+RETURNS TABLE (id bigint, table_name text, operation text, key jsonb, outcome text)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  home regclass := pg_catalog.format('%I.audit_log', @extschema@.audit_schema())::regclass;
+  said text := pg_catalog.current_setting('app.cause', true);
+  waiting bigint[];
+  left_over bigint[];
+  it record;
+  place regclass;
+BEGIN
+  IF on_conflict NOT IN ('error', 'skip') THEN
+    RAISE EXCEPTION 'on_conflict must be error or skip, not "%"', on_conflict USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  EXECUTE pg_catalog.format('SELECT pg_catalog.array_agg(a.id ORDER BY a.id DESC) FROM %s a WHERE a.transaction_id = $1', home) INTO waiting USING transaction_id;
+  IF waiting IS NULL THEN
+    RAISE EXCEPTION 'transaction % has no recorded change', transaction_id
+      USING ERRCODE = 'no_data_found', HINT = 'Look for it in audit_log.transaction_id.';
+  END IF;
+  PERFORM pg_catalog.set_config('app.cause', pg_catalog.format('revert of transaction %s', transaction_id), true);
+  -- Newest first; what a foreign key forbids now, such as a comment before its ticket, is tried again after the rest.
+  WHILE waiting <> '{}' LOOP
+    left_over := '{}';
+    FOR it IN EXECUTE pg_catalog.format('SELECT a.* FROM %s a WHERE a.id = ANY ($1) AND a.transaction_id = $2 ORDER BY a.id DESC', home) USING waiting, transaction_id LOOP
+      SELECT a.target INTO place FROM @extschema@.audit_tables a WHERE a.table_name = it.table_name AND a.log = home;
+      id := it.id; table_name := it.table_name; operation := it.operation; key := it.record_key;
+      BEGIN
+        outcome := CASE WHEN place IS NULL THEN 'conflict: the table is no longer recorded' ELSE @extschema@.audit_undo(it, place) END;
+      EXCEPTION WHEN foreign_key_violation THEN
+        left_over := left_over || it.id;
+        CONTINUE;
+      END;
+      IF outcome <> 'reverted' AND on_conflict = 'error' THEN
+        RAISE EXCEPTION 'cannot revert % of % in "%": %', lower(it.operation), it.record_key, it.table_name, substr(outcome, 11)
+          USING ERRCODE = 'triggered_data_change_violation', HINT = 'Look at ticketflow.row_history(), or revert with on_conflict => ''skip''.';
+      END IF;
+      RETURN NEXT;
+    END LOOP;
+    IF pg_catalog.cardinality(left_over) = pg_catalog.cardinality(waiting) THEN
+      RAISE EXCEPTION 'cannot revert transaction %: rows refer to rows that are not there, or are referred to', transaction_id
+        USING ERRCODE = 'foreign_key_violation', DETAIL = pg_catalog.format('Changes %s of audit_log.', left_over);
+    END IF;
+    waiting := left_over;
+  END LOOP;
+  PERFORM pg_catalog.set_config('app.cause', COALESCE(said, ''), true);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.revert(bigint, text) IS
+  'Undoes what a transaction changed (in the log that audit_schema() finds), newest change first, in the present transaction; one row a change says what became of it. A row that '
+  'was changed again since is a conflict: on_conflict error (default) undoes nothing (27000), skip leaves it. Nothing of redacted and '
+  'excluded columns is written. Errors: 27000 conflict, P0002 no such transaction, 23503 what refers to it.';

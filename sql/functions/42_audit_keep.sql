@@ -1,0 +1,95 @@
+-- audit: months, archives, and the view that people read.
+
+CREATE OR REPLACE FUNCTION audit_partitions(ahead integer DEFAULT 3) RETURNS integer
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  month timestamp := date_trunc('month', now() AT TIME ZONE 'UTC');
+  name text;
+  made integer := 0;
+BEGIN
+  FOR i IN 0 .. ahead LOOP
+    name := format('audit_log_%s', to_char(month, 'YYYY_MM'));
+    IF to_regclass(quote_ident(name)) IS NULL THEN
+      EXECUTE format('CREATE TABLE %I (LIKE audit_log INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', name);
+      -- What came in before the month had its partition moves into it.
+      EXECUTE format('WITH moved AS (DELETE FROM audit_log_default WHERE created_at >= %L AND created_at < %L RETURNING *) INSERT INTO %I SELECT * FROM moved',
+        month AT TIME ZONE 'UTC', (month + interval '1 month') AT TIME ZONE 'UTC', name);
+      EXECUTE format('ALTER TABLE audit_log ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', name,
+        month AT TIME ZONE 'UTC', (month + interval '1 month') AT TIME ZONE 'UTC');
+      EXECUTE format('COMMENT ON TABLE %I IS %L', name, 'Changes of one month (UTC): a partition of audit_log.');
+      made := made + 1;
+    END IF;
+    month := month + interval '1 month';
+  END LOOP;
+  RETURN made;
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION audit_partitions(integer) IS
+  'Makes the partitions of audit_log for this month and the next ones (ahead: how many), and returns how many it made. Run it once a month; '
+  'where nobody does, changes go to audit_log_default and move when the month gets its partition.';
+REVOKE ALL ON FUNCTION audit_partitions(integer) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION audit_archive(older_than interval DEFAULT '13 months') RETURNS SETOF text
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  part record;
+  rows bigint;
+BEGIN
+  PERFORM seal_changes();
+  FOR part IN
+    SELECT c.relname AS name, b.bounds[1]::timestamptz AS from_time, b.bounds[2]::timestamptz AS to_time
+      FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+     CROSS JOIN LATERAL (SELECT regexp_match(pg_get_expr(c.relpartbound, c.oid), 'FROM \(''(.*)''\) TO \(''(.*)''\)') AS bounds) b
+     WHERE i.inhparent = 'audit_log'::regclass AND b.bounds IS NOT NULL AND b.bounds[2]::timestamptz <= now() - older_than
+     ORDER BY 2
+  LOOP
+    EXECUTE format('LOCK TABLE %I IN SHARE MODE', part.name);
+    EXECUTE format('SELECT count(*) FROM %I a WHERE NOT pg_visible_in_snapshot(a.transaction_id::text::xid8, (SELECT s.snapshot FROM audit_seals s ORDER BY s.id DESC LIMIT 1)) '
+                   '  AND NOT EXISTS (SELECT FROM audit_seal_leaves l WHERE l.ledger = ''audit_log'' AND l.first_id <= a.id AND l.last_id >= a.id AND a.id = ANY (l.ids))', part.name) INTO rows;
+    CONTINUE WHEN rows > 0;
+    EXECUTE format('SELECT count(*) FROM %I', part.name) INTO rows;
+    EXECUTE format('ALTER TABLE audit_log DETACH PARTITION %I', part.name);
+    INSERT INTO audit_archives (table_name, from_time, to_time, row_count) VALUES (part.name, part.from_time, part.to_time, rows);
+    RETURN NEXT part.name;
+  END LOOP;
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION audit_archive(interval) IS
+  'Seals, then detaches the months of audit_log that ended before that time and are sealed whole; returns their names. They stay tables of '
+  'this schema, listed in audit_archives, and audit_verify() still reads them.';
+REVOKE ALL ON FUNCTION audit_archive(interval) FROM PUBLIC;
+
+-- The guide cleans up by DELETE FROM task_history; what it deletes is kept.
+CREATE OR REPLACE FUNCTION archive_task_history() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  INSERT INTO task_history_archive (id, task_id, user_id, field, old_value, new_value, change_type, created_at, transaction_id)
+  SELECT d.id, d.task_id, d.user_id, d.field, d.old_value, d.new_value, d.change_type, d.created_at, d.transaction_id FROM deleted d;
+  RETURN NULL;
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION archive_task_history() IS 'Trigger: moves what is deleted from task_history into task_history_archive.';
+CREATE OR REPLACE TRIGGER ticketflow_archive AFTER DELETE ON task_history REFERENCING OLD TABLE AS deleted
+  FOR EACH STATEMENT EXECUTE FUNCTION archive_task_history();
+
+CREATE OR REPLACE VIEW audit_trail WITH (security_invoker = true) AS
+SELECT a.id, a.created_at AS happened_at, a.table_name, a.operation, a.record_key, a.user_id, a.old_values, a.new_values,
+       CASE WHEN a.operation = 'UPDATE' THEN
+         ARRAY(SELECT e.key FROM jsonb_each(a.new_values) e WHERE a.old_values -> e.key IS DISTINCT FROM e.value OR e.value = '"[redacted]"' ORDER BY e.key) END AS changed_columns,
+       a.transaction_id, c.database_role, c.login_role, c.actor_kind, c.client_address, c.application_name, a.request_id, a.cause
+  FROM audit_log a
+  LEFT JOIN LATERAL (SELECT k.* FROM audit_contexts k WHERE k.id = a.context LIMIT 1) c ON true;
+COMMENT ON VIEW audit_trail IS 'audit_log for people: with the changed columns, and from where each change was made.';
+
+SELECT audit_partitions();
+
+DO $$
+BEGIN
+  PERFORM apply_policy(it.name::regclass, 'admin', 'ticketflow_admin', $r$(SELECT acting_role() = 'admin')$r$)
+     FROM unnest(ARRAY['audit_contexts', 'audit_seals', 'audit_archives', 'task_history_archive']) AS it (name);
+END
+$$;
+GRANT SELECT ON audit_trail, audit_contexts, audit_seals, audit_archives, task_history_archive TO ticketflow_admin;

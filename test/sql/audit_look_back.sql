@@ -1,0 +1,76 @@
+-- Looking back, checked against copies of the table that were taken while thousands of random changes ran.
+\set ECHO none
+SET search_path = public, ticketflow;
+CREATE TABLE ledger (id int PRIMARY KEY, a text, n numeric(12,2), tags text[], at timestamptz, doc jsonb, gone text, kept bool GENERATED ALWAYS AS (n > 50) STORED);
+SELECT audit_enable('ledger');
+CREATE TABLE copies (step int, at timestamptz, id int, image jsonb);
+SELECT setseed(0.42);
+SET client_min_messages = error;
+WITH steps AS (
+  SELECT step, random() AS dice, (1 + random() * 29)::int AS k, (1 + random() * 29)::int AS k2, (random() * 100)::numeric(12,2) AS v FROM generate_series(1, 2400) step)
+SELECT unnest(ARRAY[
+  CASE
+    WHEN step = 800 THEN 'ALTER TABLE ledger ADD COLUMN added int DEFAULT 7'
+    WHEN step = 1200 THEN 'ALTER TABLE ledger DROP COLUMN gone'
+    WHEN step = 1500 THEN 'ALTER TABLE ledger ADD COLUMN late text'
+    WHEN step = 2000 THEN 'TRUNCATE ledger'
+    WHEN dice < 0.30 THEN format('INSERT INTO ledger (id, a, n, tags, at, doc) VALUES (%s, %L, %s, ARRAY[%L, NULL], %L, %L) ON CONFLICT (id) DO UPDATE SET n = EXCLUDED.n + ledger.n, doc = NULL',
+      k, 'row ' || v, v, v, timestamptz '2026-01-01' + v * interval '1 hour', jsonb_build_object('v', v))
+    WHEN dice < 0.50 THEN format('UPDATE ledger SET a = NULLIF(%L, a), tags = tags || ARRAY[%L] WHERE id = %s', 'a' || k2, k2::text, k)
+    WHEN dice < 0.60 THEN format('UPDATE ledger SET n = n + 1, at = at + interval ''1 day'' WHERE id BETWEEN %s AND %s', LEAST(k, k2), GREATEST(k, k2))
+    WHEN dice < 0.68 THEN format('UPDATE ledger SET id = %s, a = %L WHERE id = %s AND NOT EXISTS (SELECT FROM ledger WHERE id = %s)', k2, 'moved', k, k2)
+    WHEN dice < 0.78 THEN format('DELETE FROM ledger WHERE id = %s', k)
+    WHEN dice < 0.82 THEN format('BEGIN; UPDATE ledger SET a = ''never''; DELETE FROM ledger WHERE id < %s; ROLLBACK', k)
+    WHEN dice < 0.86 THEN format('WITH d AS (DELETE FROM ledger WHERE id = %s RETURNING *) INSERT INTO ledger (id, a, n) SELECT id + 100, a, n FROM d ON CONFLICT DO NOTHING', k)
+    WHEN dice < 0.90 AND step > 850 THEN format('UPDATE ledger SET added = %s WHERE id = %s', k2, k)
+    ELSE format('UPDATE ledger SET a = a, n = n WHERE id = %s', k) END,
+  CASE WHEN step % 120 = 0 THEN format('INSERT INTO copies SELECT %s, clock_timestamp(), l.id, audit_image(l) FROM ledger l UNION ALL SELECT %s, clock_timestamp(), 0, NULL', step, step) END])
+FROM steps ORDER BY step
+\gexec
+SET client_min_messages = warning;
+
+BEGIN;
+SELECT plan(20);
+SELECT cmp_ok((SELECT count(*) FROM audit_log WHERE table_name = 'ledger'), '>', 2000::bigint, 'thousands of changes');
+SELECT cmp_ok((SELECT count(*) FROM audit_log WHERE table_name = 'ledger' AND moved_to IS NOT NULL), '>', 20::bigint, 'among them moves to other keys');
+SELECT ok((SELECT count(DISTINCT id) > 30 FROM copies), 'copies hold many keys');
+CREATE TEMP TABLE looks AS
+SELECT s.step, s.at, k.id, c.image AS was, row_as_of('ledger', jsonb_build_object('id', k.id), s.at) AS says
+  FROM (SELECT step, max(at) AS at FROM copies GROUP BY 1) s CROSS JOIN (SELECT DISTINCT id FROM copies) k
+  LEFT JOIN copies c ON c.step = s.step AND c.id = k.id AND k.id <> 0;
+SELECT is((SELECT count(*) FROM looks WHERE was IS NOT NULL) > 200, true, 'and many rows');
+SELECT is_empty('SELECT step, id, was, says FROM looks WHERE was IS DISTINCT FROM says LIMIT 3', 'row_as_of() says of every key and instant what the copy says');
+SELECT results_eq($$SELECT count(*) FROM changes_between('ledger', '-infinity', 'infinity')$$, $$SELECT count(*) FROM audit_log WHERE table_name = 'ledger'$$, 'changes_between() has every change');
+SELECT is_empty('SELECT * FROM audit_verify()', 'and every digest fits');
+
+-- undoing
+CREATE TABLE account (id int PRIMARY KEY, owner text, balance int CHECK (balance >= 0), secret text);
+CREATE TABLE entry (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, account int NOT NULL REFERENCES account ON DELETE CASCADE, amount int);
+SELECT audit_enable('account', redact => '{secret}'), audit_enable('entry');
+INSERT INTO account VALUES (1, 'ann', 10, 's1'), (2, 'bob', 20, 's2');
+INSERT INTO entry (account, amount) VALUES (1, 10), (1, 0), (2, 20);
+COMMIT;
+SELECT clock_timestamp() AS before \gset
+BEGIN; UPDATE account SET balance = 0, owner = 'eve', secret = 's9' WHERE id = 1; DELETE FROM account WHERE id = 2; INSERT INTO account VALUES (3, 'eve', 30, NULL); COMMIT;
+SELECT transaction_id AS bad FROM audit_log WHERE table_name = 'account' ORDER BY id DESC LIMIT 1 \gset
+SELECT set_config('test.bad', :'bad', false), set_config('test.before', :'before', false);
+BEGIN;
+SAVEPOINT clean;
+SELECT is((SELECT count(*) FROM revert(:bad) WHERE outcome = 'reverted'), 4::bigint, 'revert() undoes a transaction, what cascaded too');
+SELECT results_eq('SELECT * FROM account ORDER BY id', $$VALUES (1, 'ann', 10, 's9'), (2, 'bob', 20, NULL)$$, 'and what is redacted stays as it is');
+SELECT results_eq('SELECT id, account, amount FROM entry ORDER BY id', 'VALUES (1, 1, 10), (2, 1, 0), (3, 2, 20)', 'with the old keys');
+SELECT is((SELECT DISTINCT cause FROM audit_log WHERE transaction_id = pg_current_xact_id()::text::bigint AND table_name = 'account'), 'revert of transaction ' || :'bad', 'the log says why');
+SELECT throws_ok(format('SELECT * FROM revert(%s)', :bad), '27000', NULL, 'undoing it twice is a conflict');
+ROLLBACK TO clean;
+UPDATE account SET owner = 'zoe' WHERE id = 1;
+SELECT throws_ok(format('SELECT * FROM revert(%s)', :bad), '27000', NULL, 'a later change is a conflict');
+SELECT is((SELECT balance FROM account WHERE id = 1), 0, 'and nothing is undone');
+SELECT results_eq(format('SELECT operation, outcome FROM revert(%s, ''skip'') WHERE table_name = ''account''', :bad),
+  $$VALUES ('INSERT', 'reverted'), ('DELETE', 'reverted'), ('UPDATE', 'conflict: the row was changed later')$$, 'skip leaves that row alone');
+SELECT is(revert('account', '{"id": 1}', :'before') - 'secret', '{"id": 1, "owner": "ann", "balance": 10}', 'one row can be set back to a time');
+SELECT is((SELECT array_agg(operation) FROM row_history('account', '{"id": "1"}')), '{INSERT,UPDATE,UPDATE,UPDATE}', 'its history keeps all of that');
+SELECT throws_ok($$SELECT row_as_of('account', '{"nope": 1}', now())$$, '42703', NULL, 'a key of other columns is refused');
+SELECT throws_ok($$SELECT row_as_of('copies', '{"id": 1}', now())$$, '55000', NULL, 'a table without a key too');
+SELECT throws_ok($$SELECT * FROM revert(1)$$, 'P0002', NULL, 'and an unknown transaction');
+SELECT * FROM finish();
+ROLLBACK;
