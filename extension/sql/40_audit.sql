@@ -224,13 +224,15 @@ COMMENT ON FUNCTION @extschema@.audit_digest(regclass) IS
 CREATE OR REPLACE FUNCTION @extschema@.audit_schema(log regclass DEFAULT NULL) RETURNS name
 LANGUAGE plpgsql STABLE
 AS $$
-DECLARE
-  result name;
 BEGIN
-  SELECT n.nspname INTO result
-    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-   WHERE c.oid = COALESCE(log, pg_catalog.to_regclass('audit_log'), @extschema@.audit_log_for(0::oid));
-  RETURN result;
+  -- Step by step: the planner would evaluate a COALESCE whole, and the last choice may fail.
+  IF log IS NULL THEN
+    log := pg_catalog.to_regclass('audit_log');
+  END IF;
+  IF log IS NULL THEN
+    log := @extschema@.audit_log_for(0::oid);
+  END IF;
+  RETURN (SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = log);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.audit_schema(regclass) IS

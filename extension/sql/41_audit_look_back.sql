@@ -26,7 +26,9 @@ BEGIN
   IF table_name IS NULL THEN
     SELECT c.relname INTO table_name FROM pg_catalog.pg_class c WHERE c.oid = target;
   END IF;
-  log := COALESCE(log, @extschema@.audit_log_for((SELECT c.relnamespace FROM pg_catalog.pg_class c WHERE c.oid = target)));
+  IF log IS NULL THEN
+    log := @extschema@.audit_log_for((SELECT c.relnamespace FROM pg_catalog.pg_class c WHERE c.oid = target));
+  END IF;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.audit_place(regclass) IS 'Under which name, and in which log, a table''s changes are. Errors: 55000 no log.';
