@@ -104,6 +104,20 @@ void raise(const Outcome &outcome) {
 
 namespace ticketflow::pg {
 
+void raise_in_call(int sqlstate, const char *hint, const char *format, ...) {
+    char message[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    ereport(ERROR, errcode(sqlstate), errmsg_internal("%s", message), hint ? errhint("%s", hint) : 0);
+    pg_unreachable();
+}
+
+} // namespace ticketflow::pg
+
+namespace ticketflow::pg {
+
 void raise_inside_call(core::Condition condition, const char *message, const char *more, const char *hint) {
     detail::Outcome outcome;
     outcome.data = nullptr;

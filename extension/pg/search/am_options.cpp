@@ -118,12 +118,21 @@ void init() {
     });
 }
 
+// By member, because PostgreSQL 18 has one more.
+static relopt_parse_elt element(const char *name, relopt_type type, size_t offset) {
+    relopt_parse_elt one{};
+    one.optname = name;
+    one.opttype = type;
+    one.offset = static_cast<int>(offset);
+    return one;
+}
+
 bytea *parse_options(Datum options, bool validate) {
     static const relopt_parse_elt elements[] = {
-        {"k1", RELOPT_TYPE_REAL, offsetof(Parameters, k1)},
-        {"b", RELOPT_TYPE_STRING, offsetof(Parameters, b)},
-        {"weights", RELOPT_TYPE_STRING, offsetof(Parameters, weights)},
-        {"pending_pages", RELOPT_TYPE_INT, offsetof(Parameters, pending_pages)},
+        element("k1", RELOPT_TYPE_REAL, offsetof(Parameters, k1)),
+        element("b", RELOPT_TYPE_STRING, offsetof(Parameters, b)),
+        element("weights", RELOPT_TYPE_STRING, offsetof(Parameters, weights)),
+        element("pending_pages", RELOPT_TYPE_INT, offsetof(Parameters, pending_pages)),
     };
     return call([=] { return static_cast<bytea *>(build_reloptions(options, validate, kind, sizeof(Parameters), elements, lengthof(elements))); });
 }
