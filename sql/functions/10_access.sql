@@ -217,7 +217,8 @@ DO $$
 DECLARE
   name text;
 BEGIN
-  FOREACH name IN ARRAY ARRAY['sessions', 'login_attempts', 'password_reset_requests', 'ticketflow_migrations', 'ticketflow_desk'] LOOP
+  FOREACH name IN ARRAY ARRAY['sessions', 'login_attempts', 'password_reset_requests', 'ticketflow_migrations', 'ticketflow_desk',
+                               'maintenance_steps'] LOOP
     IF NOT (SELECT relrowsecurity FROM pg_class WHERE oid = name::regclass) THEN
       EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
     END IF;
