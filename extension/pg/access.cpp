@@ -166,14 +166,25 @@ void learn(Oid login, Oid desk, CommandId command) {
     cached.known = true;
 }
 
+void look_up(Oid desk) {
+    const Oid login = GetSessionUserId();
+    const CommandId command = GetCurrentCommandId(false);
+    if (!cached.known || cached.login != login || cached.desk != desk || cached.command != command)
+        learn(login, desk, command);
+}
+
 } // namespace
+
+bool speaks_for_users(Oid desk) {
+    return call([desk] {
+        look_up(desk);
+        return cached.speaks_for_users;
+    });
+}
 
 std::optional<std::string_view> current_user(Oid desk) {
     const char *const setting = call([desk]() -> const char * {
-        const Oid login = GetSessionUserId();
-        const CommandId command = GetCurrentCommandId(false);
-        if (!cached.known || cached.login != login || cached.desk != desk || cached.command != command)
-            learn(login, desk, command);
+        look_up(desk);
         return cached.speaks_for_users ? GetConfigOption(kSetting, true, false) : nullptr;
     });
     if (setting && *setting)

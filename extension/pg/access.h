@@ -12,6 +12,9 @@ namespace ticketflow::pg::access {
 // nothing where nobody may act. The view is good until the next call or the end of the transaction.
 std::optional<std::string_view> current_user(Oid desk);
 
+// Whether the login role may say in whose name it acts on that desk, and what kind of actor that is.
+bool speaks_for_users(Oid desk);
+
 void init();
 
 } // namespace ticketflow::pg::access

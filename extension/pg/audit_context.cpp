@@ -174,9 +174,10 @@ const char *client_address() {
     return fcinfo->isnull ? nullptr : DatumGetCString(DirectFunctionCall1(inet_out, address));
 }
 
-const char *kind_of_actor(bool has_user) {
+// A login that is bound to one person is that person, whatever it sets.
+const char *kind_of_actor(bool has_user, bool may_say) {
     for (const char *const kind : kActorKinds)
-        if (actor_kind && strcmp(actor_kind, kind) == 0)
+        if (may_say && actor_kind && strcmp(actor_kind, kind) == 0)
             return kind;
     return has_user ? "user" : "system";
 }
@@ -220,14 +221,15 @@ core::audit::Digest context_digest(const char *database_role, const char *login_
 }
 
 Origin origin_of_change(Oid desk) {
+    const bool may_say_kind = access::speaks_for_users(desk);
     const auto user = access::current_user(desk);
     const auto said = [](const char *value) { return value && *value ? value : nullptr; };
-    return {user.value_or(std::string_view()), said(request_id), said(cause)};
+    return {user.value_or(std::string_view()), said(request_id), said(cause), may_say_kind};
 }
 
-int64 context_of_change(Oid log_schema, bool has_user, core::audit::Digest &digest) {
+int64 context_of_change(Oid log_schema, const Origin &origin, core::audit::Digest &digest) {
     const Oid role = GetOuterUserId(), login = GetSessionUserId();
-    const char *const kind = kind_of_actor(has_user);
+    const char *const kind = kind_of_actor(origin.user.data() != nullptr, origin.may_say_kind);
     const char *const application = application_name && *application_name ? application_name : nullptr;
     if (current.valid && current.schema == log_schema && current.role == role && current.login == login &&
         current.kind == kind && strcmp(current.application, application ? application : "") == 0) {

@@ -14,6 +14,7 @@ struct Origin {
     std::string_view user;
     const char *request_id;
     const char *cause;
+    bool may_say_kind; // the login speaks for users, so app.actor_kind counts
 };
 
 // Throws like any C++ of ours; call it outside of call().
@@ -21,7 +22,7 @@ Origin origin_of_change(Oid desk);
 
 // The id of the present context in the log's schema, stored if it is not there yet; 0: that schema keeps no contexts.
 // `digest` receives what the row's hash covers. May raise: inside call().
-int64 context_of_change(Oid log_schema, bool has_user, core::audit::Digest &digest);
+int64 context_of_change(Oid log_schema, const Origin &origin, core::audit::Digest &digest);
 
 // The digest of a context by its content; null pointers are nulls.
 core::audit::Digest context_digest(const char *database_role, const char *login_role, const char *actor_kind,

@@ -10,6 +10,7 @@ extern "C" {
 #include <catalog/pg_class.h>
 #include <catalog/pg_trigger.h>
 #include <commands/sequence.h>
+#include <utils/acl.h>
 #include <utils/builtins.h>
 #include <utils/catcache.h>
 #include <utils/fmgroids.h>
@@ -118,6 +119,18 @@ Oid find_log(Relation relation, Jsonb *options, const char *fallback) {
     return OidIsValid(desk) ? get_relname_relid(fallback, desk) : InvalidOid;
 }
 
+// Anybody may put our trigger on a table of her own, a temporary one even: what that writes must not pass for the desk's.
+bool may_fill(Oid owner, Oid log) {
+    if (pg_class_aclcheck(log, owner, ACL_INSERT) == ACLCHECK_OK)
+        return true;
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(log));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    const Oid log_owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+    ReleaseSysCache(tuple);
+    return has_privs_of_role(owner, log_owner);
+}
+
 Oid sequence_of(Oid log) {
     List *const sequences = getOwnedSequences(log);
     return sequences ? linitial_oid(sequences) : InvalidOid;
@@ -182,6 +195,7 @@ Table *describe(Relation relation, Jsonb *options, const char *fallback_log) {
     table->name_length = static_cast<uint32>(strlen(table->name));
     table->log = find_log(relation, options, fallback_log);
     if (OidIsValid(table->log)) {
+        table->log_closed = !may_fill(relation->rd_rel->relowner, table->log);
         table->log_schema = get_rel_namespace(table->log);
         table->sequence = sequence_of(table->log);
     }

@@ -18,6 +18,7 @@ constexpr const char *kHistoryName = "task_history";
 struct Table {
     Oid relation;
     Oid log;        // audit_log, or the history table
+    bool log_closed; // to the table's owner
     Oid log_schema;
     Oid sequence;   // that numbers the log's rows; InvalidOid: none
     const char *name; // the logical name: a partition's or shard's own name is not it

@@ -41,6 +41,10 @@ void require_log(const Table &table, const char *kind) {
         throw core::Failure(core::Condition::object_not_in_state,
                             std::string("changes of table \"") + table.name + "\" have no place to go: there is no " + kind,
                             {}, "Deploy a desk in this schema, or name the log in ticketflow.audit_enable().");
+    if (table.log_closed)
+        throw core::Failure(core::Condition::insufficient_privilege,
+                            std::string("the owner of table \"") + table.name + "\" may not write to the " + kind, {},
+                            "Grant that role INSERT on the log, or remove the trigger.");
 }
 
 namespace {
@@ -190,7 +194,7 @@ void write_change(Change &change, Relation relation) {
     content.cause = cause ? std::string_view(cause) : std::string_view();
     content.user_id = origin.user;
     core::audit::Digest context_digest;
-    const int64 context = context_of_change(table.log_schema, origin.user.data() != nullptr, context_digest);
+    const int64 context = context_of_change(table.log_schema, origin, context_digest);
     if (context != 0) {
         content.context = &context_digest;
         set(at::context, Int64GetDatum(context));

@@ -49,6 +49,12 @@ BEGIN
     RAISE EXCEPTION 'a log cannot audit itself' USING ERRCODE = 'invalid_parameter_value', HINT = 'audit_verify() finds changes of the log.';
   END IF;
 
+  IF NOT pg_catalog.has_table_privilege(place.relowner, log, 'INSERT')
+     AND NOT pg_catalog.pg_has_role(place.relowner, (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = log), 'USAGE') THEN
+    RAISE EXCEPTION 'the owner of table "%" may not write to the log "%"', target, log
+      USING ERRCODE = 'insufficient_privilege', HINT = 'Grant that role INSERT on the log.';
+  END IF;
+
   options := pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
     'table', COALESCE(table_name, place.relname),
     -- The own schema's log needs no name: so a renamed or restored schema keeps working.
@@ -69,7 +75,7 @@ COMMENT ON FUNCTION @extschema@.audit_enable(regclass, text[], text[], text[], b
   'Records every INSERT, UPDATE, DELETE and TRUNCATE of a table in the audit_log of its own schema, else of the only desk, else in log. '
   'exclude: columns that the log never holds. redact: columns of which it holds only that they changed. ignore: columns whose change '
   'alone is no change. full: updates keep both whole rows. table_name: the name to record, where the table''s own is not it (a shard). '
-  'Calling it again replaces the options. Errors: 42809 not a table, 42703 no such column, 22023 a hidden key, 55000 no log.';
+  'Calling it again replaces the options. Errors: 42809 not a table, 42703 no such column, 22023 a hidden key, 55000 no log, 42501 the table''s owner may not write to it.';
 
 CREATE OR REPLACE FUNCTION @extschema@.audit_disable(target regclass) RETURNS boolean
 LANGUAGE plpgsql

@@ -10,6 +10,15 @@ END
 $$;
 COMMENT ON FUNCTION acting_user() IS 'current_user_id() of this desk: an id that nobody has checked yet, or null.';
 
+-- Any session can set app.actor_kind; only who could write to the tables by hand is believed.
+CREATE OR REPLACE FUNCTION is_import() RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT COALESCE(current_setting('app.actor_kind', true) = 'import' AND pg_has_role(SESSION_USER, CURRENT_USER, 'MEMBER'), false);
+END;
+COMMENT ON FUNCTION is_import() IS
+  'Whether an import writes: app.actor_kind says so, and the login itself has the rights that the statement runs with.';
+
 -- PL/pgSQL, because it keeps its plans for the session: a policy asks these at every statement.
 CREATE OR REPLACE FUNCTION acting_person() RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE

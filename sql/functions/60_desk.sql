@@ -51,7 +51,7 @@ DECLARE
   new_stage text;
 BEGIN
   -- What another system did with its ticket is not for this desk to refuse.
-  IF current_setting('app.actor_kind', true) IS DISTINCT FROM 'import'
+  IF NOT is_import()
      AND NOT EXISTS (SELECT FROM status_transitions t WHERE t.from_status = OLD.status AND t.to_status = NEW.status)
      AND EXISTS (SELECT FROM task_statuses s WHERE s.status = NEW.status) THEN
     RAISE EXCEPTION 'ticket % cannot go from % to %', OLD.ticket_number, OLD.status, NEW.status

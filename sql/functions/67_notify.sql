@@ -7,7 +7,7 @@ DECLARE
   told integer;
 BEGIN
   -- An import brings old news: nobody is told.
-  IF current_setting('app.actor_kind', true) = 'import' THEN
+  IF is_import() THEN
     RETURN 0;
   END IF;
   WITH told_now AS (
