@@ -117,7 +117,8 @@ void find_binding(Oid desk, Oid login, Standing &standing) {
     ScanKeyData key;
     ScanKeyEntryInitialize(&key, 0, role_column, BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID, F_NAMEEQ,
                            NameGetDatum(&name));
-    Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+    // A parallel query may only use the snapshot that it began with.
+    Snapshot snapshot = RegisterSnapshot(IsInParallelMode() ? GetActiveSnapshot() : GetLatestSnapshot());
     SysScanDesc scan = systable_beginscan(bindings, InvalidOid, false, snapshot, 1, &key);
     if (HeapTuple tuple = systable_getnext(scan)) {
         bool is_null = false;

@@ -126,6 +126,9 @@ int64 *counter_in(Relation rel, Buffer buffer, ItemPointer tid, const char *pref
     tuple.t_len = ItemIdGetLength(item);
     tuple.t_self = *tid;
     tuple.t_tableOid = RelationGetRelid(rel);
+    // A row whose transaction rolled back stays at its place until VACUUM.
+    if (!HeapTupleSatisfiesVisibility(&tuple, SnapshotSelf, buffer))
+        return nullptr;
     if (!(tuple.t_data->t_infomask & HEAP_XMAX_INVALID) &&
         !HEAP_XMAX_IS_LOCKED_ONLY(tuple.t_data->t_infomask))
         return nullptr;

@@ -200,6 +200,17 @@ void keep_given(HomePtr home, const std::string &number) {
         keep(*lock_counters(home), *reading);
 }
 
+// Whoever may insert a row gets its number, but not everybody's table may count in a home: like a sequence, it asks
+// for a right, of the table's owner.
+void check_owner_may_count(const Home &home, Relation rel) {
+    const Oid counters = home.counters_table, owner = rel->rd_rel->relowner;
+    if (!call([=] { return pg_class_aclcheck(counters, owner, ACL_UPDATE) == ACLCHECK_OK; }))
+        throw Failure(Condition::insufficient_privilege,
+                      std::string("permission denied to number table \"") + RelationGetRelationName(rel) + "\"",
+                      "Its owner needs the UPDATE privilege on the ticket_counters that it counts in.",
+                      "Grant it to the owner of the table, or put the table into the schema of a desk of the owner's.");
+}
+
 void check_called_right(FunctionCallInfo fcinfo) {
     const TriggerData *const data = reinterpret_cast<TriggerData *>(fcinfo->context);
     if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(data->tg_event) ||
@@ -250,6 +261,7 @@ TICKETFLOW_FUNCTION(ticketflow_numbering_trigger) {
     const TriggerData &data = *reinterpret_cast<TriggerData *>(fcinfo->context);
     const BindingPtr binding = binding_of(data);
     HomePtr home = home_of_schema(binding->schema);
+    check_owner_may_count(*home, data.tg_relation);
     const std::string given = value_of(data.tg_relation, row_of(data), binding->column);
     const bool is_update = TRIGGER_FIRED_BY_UPDATE(data.tg_event);
     if (is_update && !given.empty() &&
@@ -286,6 +298,7 @@ TICKETFLOW_FUNCTION(ticketflow_numbering_settle) {
     if (!is_placeholder(pending))
         return PointerGetDatum(nullptr);
     const HomePtr home = lock_counters(home_of_schema(binding->schema));
+    check_owner_may_count(*home, data->tg_relation);
     Choice choice = choose(*home, *binding, *data);
     const std::string number = draw_free(*home, *data, *binding, choice);
     // A row that was deleted again needs no number, and a gapless series must not lose one.

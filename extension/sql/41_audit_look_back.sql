@@ -221,6 +221,11 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.audit_shape(regclass, text, timestamptz) IS 'Private to row_as_of(): the recorded columns that a table had at an instant, each with the value that rows older than the column have; null: not known.';
 
+CREATE OR REPLACE FUNCTION @extschema@.audit_as_owner(relation regclass, statement text) RETURNS jsonb
+LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'ticketflow_audit_as_owner';
+REVOKE ALL ON FUNCTION @extschema@.audit_as_owner(regclass, text) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.audit_as_owner(regclass, text) IS 'Private to audit_note_shape(): runs a statement with the rights of a relation''s owner; its jsonb answer, or null.';
+
 CREATE OR REPLACE FUNCTION @extschema@.audit_note_shape(target regclass) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -244,13 +249,16 @@ BEGIN
              WHERE a.attrelid = target AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> ALL (place.exclude) LOOP
     fill := 'null';
     IF it.missing IS NOT NULL THEN
-      EXECUTE format('SELECT to_jsonb(%L::%s)', it.missing[1], it.type) INTO fill;
+      fill := @extschema@.audit_as_owner(target, format('SELECT to_jsonb(%L::%s)', it.missing[1], it.type));
     END IF;
     now_columns := now_columns || jsonb_build_object(it.name, fill);
   END LOOP;
-  EXECUTE format('SELECT s.columns FROM %s s WHERE s.table_name = $1 ORDER BY s.id DESC LIMIT 1', shapes) INTO last USING place.table_name;
+  -- A type's casts, and the triggers of a log, are code of their owners.
+  last := @extschema@.audit_as_owner(shapes::regclass,
+    format('SELECT s.columns FROM %s s WHERE s.table_name = %L ORDER BY s.id DESC LIMIT 1', shapes, place.table_name));
   IF last IS DISTINCT FROM now_columns THEN
-    EXECUTE format('INSERT INTO %s (table_name, columns) VALUES ($1, $2)', shapes) USING place.table_name, now_columns;
+    PERFORM @extschema@.audit_as_owner(shapes::regclass,
+      format('INSERT INTO %s (table_name, columns) VALUES (%L, %L)', shapes, place.table_name, now_columns));
   END IF;
 END
 $$;
