@@ -262,7 +262,17 @@ uint64 sweep(Relation index, BufferAccessStrategy strategy) {
         known.push_back(meta.waiting[i].id);
     std::sort(known.begin(), known.end());
     const bool lost_are_free = meta.lost_xid == 0 || nobody_reads(meta.lost_xid);
-    const BlockNumber blocks = call([index] { return RelationGetNumberOfBlocks(index); });
+    // Under the lock of who makes pages, so that each page counted here is locked by its maker until it has an owner:
+    // a page that only looks new would be given to two.
+    const BlockNumber blocks = call([index] {
+        const bool shared = !RELATION_IS_LOCAL(index);
+        if (shared)
+            LockRelationForExtension(index, ExclusiveLock);
+        const BlockNumber all = RelationGetNumberOfBlocks(index);
+        if (shared)
+            UnlockRelationForExtension(index, ExclusiveLock);
+        return all;
+    });
     const uint64 *const first = known.data(), *const end = first + known.size();
     uint64 free_pages = 0;
     for (BlockNumber block = kMetaBlock + 1; block < blocks; ++block) {
