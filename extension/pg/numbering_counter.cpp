@@ -56,11 +56,12 @@ std::string place_key(Oid table, const std::string &prefix, const std::string &p
 
 // Nothing below this line and above the next comment of its kind has a destructor: it runs inside call().
 
+constexpr char kCounterHint[] = "Do not update ticket_counters by hand; use resync_ticket_numbers().";
+
 Oid key_index(Relation rel) {
     List *indexes = RelationGetIndexList(rel);
     if (!OidIsValid(rel->rd_pkindex))
-        ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
-                errmsg("table \"%s\" has no primary key", RelationGetRelationName(rel)));
+        raise_in_call(ERRCODE_UNDEFINED_OBJECT, nullptr, "table \"%s\" has no primary key", RelationGetRelationName(rel));
     list_free(indexes);
     return rel->rd_pkindex;
 }
@@ -277,9 +278,7 @@ void change_row(Oid table, const char *prefix, const char *period, int64 initial
     GetTopTransactionId();
     for (int attempt = 0; !known || !change_in_place(rel, tid, prefix, period, request); ++attempt) {
         if (attempt > 100)
-            ereport(ERROR, errcode(ERRCODE_OBJECT_IN_USE),
-                    errmsg("the counter of series \"%s\" is being changed by a transaction", prefix),
-                    errhint("Do not update ticket_counters by hand; use resync_ticket_numbers()."));
+            raise_in_call(ERRCODE_OBJECT_IN_USE, kCounterHint, "the counter of series \"%s\" is being changed by a transaction", prefix);
         if (attempt > 0)
             pg_usleep(1000);
         CHECK_FOR_INTERRUPTS();
@@ -321,9 +320,7 @@ int64 lock_row(Relation rel, const char *prefix, ItemPointer tid) {
         table_tuple_lock(rel, tid, SnapshotSelf, slot, GetCurrentCommandId(false), LockTupleNoKeyExclusive,
                          LockWaitBlock, TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure);
     if (result != TM_Ok)
-        ereport(ERROR, errcode(ERRCODE_OBJECT_IN_USE),
-                errmsg("the counter of series \"%s\" is being changed by a transaction", prefix),
-                errhint("Do not update ticket_counters by hand; use resync_ticket_numbers()."));
+        raise_in_call(ERRCODE_OBJECT_IN_USE, kCounterHint, "the counter of series \"%s\" is being changed by a transaction", prefix);
     bool isnull;
     const int64 last = DatumGetInt64(slot_getattr(slot, kLastNumber, &isnull));
     *tid = slot->tts_tid;
