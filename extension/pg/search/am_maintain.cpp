@@ -175,8 +175,15 @@ void free_page_of(Relation index, BlockNumber block, uint64 owner) {
     });
 }
 
-bool nobody_reads(uint64 xid) {
-    return call([xid] { return GlobalVisCheckRemovableFullXid(nullptr, FullTransactionIdFromU64(xid)); });
+// Only sessions of this database read the index: asked about its table, the horizon leaves out those of others.
+bool nobody_reads(Relation index, uint64 xid) {
+    return call([index, xid] {
+        Relation table = RelationIdGetRelation(index->rd_index->indrelid);
+        const bool removable = GlobalVisCheckRemovableFullXid(table, FullTransactionIdFromU64(xid));
+        if (table)
+            RelationClose(table);
+        return removable;
+    });
 }
 
 } // namespace
@@ -229,7 +236,7 @@ uint64 reclaim(Relation index) {
     const Meta meta = read_meta(index);
     for (uint32 i = 0; i < meta.retired; ++i) {
         const RetiredEntry entry = meta.waiting[i];
-        if (!nobody_reads(entry.xid))
+        if (!nobody_reads(index, entry.xid))
             continue;
         // A damaged or half-freed entry loses its pages to the next sweep; it must not stop maintenance.
         try {
@@ -261,7 +268,7 @@ uint64 sweep(Relation index, BufferAccessStrategy strategy) {
     for (uint32 i = 0; i < meta.retired; ++i)
         known.push_back(meta.waiting[i].id);
     std::sort(known.begin(), known.end());
-    const bool lost_are_free = meta.lost_xid == 0 || nobody_reads(meta.lost_xid);
+    const bool lost_are_free = meta.lost_xid == 0 || nobody_reads(index, meta.lost_xid);
     // Under the lock of who makes pages, so that each page counted here is locked by its maker until it has an owner:
     // a page that only looks new would be given to two.
     const BlockNumber blocks = call([index] {
