@@ -13,25 +13,24 @@ END;
 COMMENT ON FUNCTION task_sla_risk(timestamptz, timestamptz, timestamptz) IS 'How much of the time until due_date has passed, 0 to 1 (1: missed); 0 without due date and when resolved.';
 REVOKE ALL ON FUNCTION task_sla_risk(timestamptz, timestamptz, timestamptz) FROM PUBLIC;
 
--- Joins of whole sets, so that a plan made when the desk was empty still does for an import of a million tickets.
+-- Ticket by ticket through the indexes on task_id: what one ticket costs must not grow with the desk.
 CREATE OR REPLACE FUNCTION complexity_details(task_ids integer[], OUT task_id integer, OUT details jsonb) RETURNS SETOF record
 LANGUAGE sql STABLE
 BEGIN ATOMIC
   SELECT t.id, jsonb_build_object(
-    'comments', COALESCE(c.n, 0), 'attachments', COALESCE(a.n, 0), 'reassignments', COALESCE(h.reassignments, 0),
-    'reopens', COALESCE(h.reopens, 0), 'estimated_hours', t.estimated_hours, 'requester', t.created_by,
-    'organization', t.organization_id::text, 'team', t.assigned_team_id::text, 'sla_risk', task_sla_risk(t.created_at, t.due_date, COALESCE(t.resolved_at, t.closed_at)))
+    'comments', (SELECT count(*) FROM task_comments c WHERE c.task_id = t.id),
+    'attachments', (SELECT count(*) FROM task_attachments a WHERE a.task_id = t.id),
+    'reassignments', h.reassignments, 'reopens', h.reopens, 'estimated_hours', t.estimated_hours, 'requester', t.created_by,
+    'organization', t.organization_id::text, 'team', t.assigned_team_id::text,
+    'sla_risk', task_sla_risk(t.created_at, t.due_date, COALESCE(t.resolved_at, t.closed_at)))
   FROM (SELECT DISTINCT unnest(task_ids) AS id) wanted
   JOIN tasks t USING (id)
-  LEFT JOIN (SELECT c.task_id, count(*) AS n FROM task_comments c WHERE c.task_id = ANY (task_ids) GROUP BY c.task_id) c ON c.task_id = t.id
-  LEFT JOIN (SELECT a.task_id, count(*) AS n FROM task_attachments a WHERE a.task_id = ANY (task_ids) GROUP BY a.task_id) a ON a.task_id = t.id
-  LEFT JOIN (SELECT h.task_id,
-                    count(*) FILTER (WHERE h.field IN ('assignee_id', 'assigned_team_id') AND h.old_value IS NOT NULL) AS reassignments,
-                    count(*) FILTER (WHERE h.field = 'status' AND o.stage IN ('resolved', 'closed') AND n.stage IN ('open', 'waiting')) AS reopens
-               FROM task_history h
-               LEFT JOIN task_statuses o ON h.field = 'status' AND o.status = h.old_value
-               LEFT JOIN task_statuses n ON h.field = 'status' AND n.status = h.new_value
-              WHERE h.task_id = ANY (task_ids) AND h.change_type = 'updated' GROUP BY h.task_id) h ON h.task_id = t.id;
+  CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE c.field IN ('assignee_id', 'assigned_team_id') AND c.old_value IS NOT NULL) AS reassignments,
+           count(*) FILTER (WHERE c.field = 'status'
+             AND c.old_value IN (SELECT s.status FROM task_statuses s WHERE s.stage IN ('resolved', 'closed'))
+             AND c.new_value IN (SELECT s.status FROM task_statuses s WHERE s.stage IN ('open', 'waiting'))) AS reopens
+      FROM task_history c WHERE c.task_id = t.id AND c.change_type = 'updated') h;
 END;
 COMMENT ON FUNCTION complexity_details(integer[]) IS
   'What complexity_score() may know of tickets beside their text: counts of comments, attachments, reassignments and reopens, '
@@ -53,24 +52,27 @@ REVOKE ALL ON FUNCTION overridden_factors(jsonb, integer, integer, text) FROM PU
 CREATE OR REPLACE FUNCTION refresh_complexity(task_ids integer[]) RETURNS void
 LANGUAGE plpgsql
 AS $$
+DECLARE
+  escalate_from integer := (SELECT p.threshold FROM complexity_settings p);
+  active_model bytea;
+  model_name text;
 BEGIN
+  SELECT m.model, m.name || ' v' || m.version INTO active_model, model_name FROM complexity_models m WHERE m.is_active;
   WITH fresh AS MATERIALIZED (
-    SELECT t.id, c.score, c.factors, s.override_score, s.override_reason, m.name,
+    SELECT t.id, c.score, c.factors, s.override_score, s.override_reason,
            CASE WHEN s.override_score IS NULL THEN c.escalation_recommended
-                ELSE complexity_escalation(s.override_score, t.priority, t.severity, task_sla_risk(t.created_at, t.due_date, COALESCE(t.resolved_at, t.closed_at)), p.threshold) END AS escalate
-      FROM complexity_settings p
-      LEFT JOIN (SELECT model, name || ' v' || version AS name FROM complexity_models WHERE is_active) m ON true
-     CROSS JOIN complexity_details(task_ids) d
+                ELSE complexity_escalation(s.override_score, t.priority, t.severity, task_sla_risk(t.created_at, t.due_date, COALESCE(t.resolved_at, t.closed_at)), escalate_from) END AS escalate
+      FROM complexity_details(task_ids) d
       JOIN tasks t ON t.id = d.task_id
       LEFT JOIN ticket_complexity_scores s ON s.task_id = t.id
      CROSS JOIN LATERAL complexity_score(t.title, t.description, t.category, t.priority, t.severity, d.details,
-                                         p.threshold, m.model) c),
+                                         escalate_from, active_model) c),
   gone AS ( -- where nothing can be said any more, the old score would be a lie
     DELETE FROM ticket_complexity_scores s USING fresh f
      WHERE s.task_id = f.id AND f.score IS NULL AND f.override_score IS NULL AND s.model IS NOT NULL)
   INSERT INTO ticket_complexity_scores AS s (task_id, complexity_score, computed_score, factors, escalation_recommended, model)
   SELECT f.id, COALESCE(f.override_score, f.score), f.score,
-         overridden_factors(f.factors, f.score, f.override_score, f.override_reason), f.escalate, COALESCE(f.name, 'shipped')
+         overridden_factors(f.factors, f.score, f.override_score, f.override_reason), f.escalate, COALESCE(model_name, 'shipped')
     FROM fresh f WHERE f.score IS NOT NULL
   ON CONFLICT (task_id) DO UPDATE
     SET complexity_score = COALESCE(s.override_score, EXCLUDED.complexity_score), computed_score = EXCLUDED.computed_score,
@@ -82,7 +84,9 @@ BEGIN
 END
 $$
 SET search_path FROM CURRENT
-SET jit = off; -- estimates of an empty desk would buy a second of compilation for a millisecond of work
+SET jit = off -- estimates of an empty desk would buy a second of compilation for a millisecond of work
+-- A session keeps the plan that it made when the desk was empty, where reading whole tables looks cheap.
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off;
 COMMENT ON FUNCTION refresh_complexity(integer[]) IS
   'Computes the scores of these tickets anew with the active model; the triggers call it. A manual override stays.';
 REVOKE ALL ON FUNCTION refresh_complexity(integer[]) FROM PUBLIC;
