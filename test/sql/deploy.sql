@@ -2,7 +2,7 @@
 -- CALL ticketflow.deploy(): a desk from nothing, again, beside another, and refused.
 \set ECHO none
 BEGIN;
-SELECT plan(12);
+SELECT plan(19);
 
 SELECT lives_ok('CALL ticketflow.deploy()', 'deploys into public, api and report');
 CREATE TEMP TABLE applied AS SELECT * FROM ticketflow_migrations;
@@ -20,6 +20,26 @@ CREATE TABLE busy.tasks (a int);
 SELECT throws_ok($$CALL ticketflow.deploy('busy', 'busy_api', 'busy_report')$$, '42P07', NULL, 'a foreign table of the same name is in the way');
 SELECT hasnt_table('busy', 'users', 'and nothing is half done');
 SELECT hasnt_schema('busy_api', 'not even a schema');
+
+-- what a DBA may have added in the meantime
+INSERT INTO users (id, email, role, is_approved) VALUES ('dba', 'dba@x.test', 'admin', true);
+ALTER TABLE tasks ADD COLUMN site text, ADD COLUMN shouted text GENERATED ALWAYS AS (upper(title)) STORED;
+ALTER TABLE teams ADD COLUMN shouted text GENERATED ALWAYS AS (upper(name)) STORED;
+SELECT lives_ok('CALL ticketflow.deploy()', 'generated columns on tickets and teams are no obstacle');
+INSERT INTO tasks (title, category, created_by) VALUES ('one', 'incident', 'dba');
+INSERT INTO teams (name, updated_at) VALUES ('night', '2001-01-01'), ('day', '2001-01-01');
+UPDATE tasks SET title = title;
+SELECT is((SELECT version FROM tasks), 1, 'a change of nothing still counts as none');
+UPDATE tasks SET site = 'north';
+SELECT is((SELECT version FROM tasks), 2, 'one of a column of hers counts');
+SELECT is((SELECT shouted FROM tasks), 'ONE', 'and her generated column follows');
+UPDATE teams SET name = name WHERE name = 'night';
+SELECT is((SELECT updated_at FROM teams WHERE name = 'night'), '2001-01-01', 'a team that did not change keeps its stamp');
+UPDATE teams SET name = 'nights' WHERE name = 'night';
+SELECT is((SELECT updated_at FROM teams WHERE name = 'nights'), now(), 'one that did gets a new one');
+ALTER TABLE tasks DROP COLUMN shouted;
+UPDATE tasks SET site = 'south';
+SELECT is((SELECT version FROM tasks), 3, 'and she may drop it again');
 
 UPDATE ticketflow_migrations SET checksum = 'x' WHERE name = (SELECT min(name) FROM ticketflow_migrations);
 SELECT throws_ok('CALL ticketflow.deploy()', '55000', NULL, 'a migration that differs from the applied one is refused');
