@@ -184,6 +184,10 @@ TICKETFLOW_FUNCTION(ticketflow_numbering_resync) {
             aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, RelationGetRelationName(opened));
         return opened;
     });
+    if (rel->rd_rel->relkind != RELKIND_RELATION && rel->rd_rel->relkind != RELKIND_MATVIEW)
+        throw core::Failure(core::Condition::wrong_object_type,
+                            std::string("\"") + RelationGetRelationName(rel) + "\" holds no rows of its own",
+                            "", "Name a table; of a partitioned one, each partition.");
     const int number = pg::call([=] { return SPI_fnumber(RelationGetDescr(rel), column_text); });
     const Oid type = number > 0 ? TupleDescAttr(RelationGetDescr(rel), number - 1)->atttypid : InvalidOid;
     if (type != TEXTOID && type != VARCHAROID)

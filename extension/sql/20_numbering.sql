@@ -156,7 +156,7 @@ COMMENT ON FUNCTION @extschema@.number_trigger() IS
   'given in the row is kept and its series raised. '
   'Arguments: the column, the series'' prefix (empty: by queue, by category, else the default series), then any of '
   'at=COLUMN, queue=COLUMN, category=COLUMN. Counts on the desk in the table''s schema, else in the extension''s own tables. '
-  'Errors: 22001 the number is longer than the column, 2200H the series is at its end, 42703 no such column.';
+  'Errors: 22001 the number is longer than the column, 2200H the series is at its end, 42703 no such column, 42501 the table''s owner lacks UPDATE on those ticket_counters.';
 
 CREATE OR REPLACE FUNCTION @extschema@.number_settle_trigger() RETURNS trigger
 AS 'MODULE_PATHNAME', 'ticketflow_numbering_settle' LANGUAGE c;
@@ -169,7 +169,7 @@ CREATE OR REPLACE FUNCTION @extschema@.resync_numbers(target regclass, column_na
 RETURNS TABLE (prefix text, period text, last_number bigint)
 AS 'MODULE_PATHNAME', 'ticketflow_numbering_resync' LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.resync_numbers(regclass, name, text) IS
-  'Private to resync_ticket_numbers(): one table (no partitioned one), one home of counters.';
+  'Private to resync_ticket_numbers(): one table (no partitioned one), one home of counters. Error: 42809 no table with rows of its own.';
 
 CREATE OR REPLACE FUNCTION @extschema@.resync_ticket_numbers(target regclass DEFAULT NULL)
 RETURNS TABLE (prefix text, period text, last_number bigint)

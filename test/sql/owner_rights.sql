@@ -1,7 +1,7 @@
 -- whose rights: code of other owners never runs as the extension's, and counters count only for those who may.
 \set ECHO none
 BEGIN;
-SELECT plan(8);
+SELECT plan(11);
 
 CREATE ROLE test_other LOGIN;
 CREATE SCHEMA other AUTHORIZATION test_other;
@@ -51,6 +51,14 @@ INSERT INTO ticketflow.ticket_counters (last_number, prefix, period) VALUES (50,
 SELECT ticketflow.next_ticket_number('GONE', '2026-06-01', 'ticketflow') \g /dev/null
 ROLLBACK TO s;
 SELECT is(ticketflow.next_ticket_number('GONE', '2026-06-01', 'ticketflow'), 'GONE-2026-0001', 'a counter that was rolled back counts no more');
+
+-- These crashed the server: only tables have rows to read.
+CREATE VIEW other.shown AS SELECT 'TKT-2026-0009'::text AS number;
+CREATE TABLE other.parted (number text) PARTITION BY LIST (number);
+CREATE SEQUENCE other.counting;
+SELECT throws_ok($$SELECT * FROM ticketflow.resync_numbers('other.shown', 'number', 'ticketflow')$$, '42809', '"shown" holds no rows of its own', 'a view is not resynced');
+SELECT throws_ok($$SELECT * FROM ticketflow.resync_numbers('other.parted', 'number', 'ticketflow')$$, '42809', '"parted" holds no rows of its own', 'nor a partitioned table');
+SELECT throws_ok($$SELECT * FROM ticketflow.resync_numbers('other.counting', 'last_value', 'ticketflow')$$, '42809', '"counting" holds no rows of its own', 'nor a sequence');
 
 SELECT * FROM finish();
 ROLLBACK;
