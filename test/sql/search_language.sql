@@ -1,7 +1,7 @@
 -- search: the text search configuration `ticketflow`, bounded documents and queries out of what people type.
 \set ECHO none
 BEGIN;
-SELECT plan(39);
+SELECT plan(41);
 SET search_path = public, ticketflow;
 
 CREATE FUNCTION finds(body text, query text) RETURNS boolean LANGUAGE sql
@@ -38,6 +38,8 @@ SELECT is(bounded_tsvector('english'::regconfig, body), pg_catalog.to_tsvector('
   FROM (SELECT 'The quick e-mail of ann@example.com, brown/fox.txt ' || repeat('jumps over 3.5 dogs ', 300) AS body) t;
 
 SELECT is(typed_query('ticketflow', 'printer jams'), 'printer & (jams | jams:*)'::tsquery, 'the last word also begins longer words');
+SELECT lives_ok($$SELECT any_of(typed_query('ticketflow', repeat('w x ', 40000)))$$, 'a page pasted into the search box is no error');
+SELECT lives_ok($$SELECT any_of(typed_query('ticketflow', repeat('-w x or ', 20000) || '"' || repeat('é', 100000)))$$, 'nor is any other');
 SELECT is(any_of('english', 'the dog and the dog, cat')::text, $$'dog' | 'dog' | 'cat'$$, 'any of the words, repeated ones again');
 SELECT * FROM finish();
 ROLLBACK;

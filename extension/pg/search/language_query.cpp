@@ -22,13 +22,19 @@ namespace core = ticketflow::core::search;
 namespace {
 
 constexpr std::size_t kMaxText = 64u << 10;  // bytes of a text that becomes a query
+constexpr std::size_t kMaxTyped = 8u << 10; // bytes of a search box: its tree, one level a word, must fit PostgreSQL's stack
 constexpr int kMaxRepeats = 8;               // of one lexeme; more of it tells ranking nothing new
 
+std::string_view clipped(std::string_view text, std::size_t limit) {
+    if (text.size() <= limit)
+        return text;
+    return text.substr(0, static_cast<std::size_t>(call([text, limit] {
+                              return pg_mbcliplen(text.data(), static_cast<int>(limit + 8), static_cast<int>(limit));
+                          })));
+}
+
 std::vector<std::string> lexemes_of(Oid configuration, std::string_view text) {
-    if (text.size() > kMaxText)
-        text = text.substr(0, static_cast<std::size_t>(call([text] {
-                                  return pg_mbcliplen(text.data(), static_cast<int>(kMaxText + 8), static_cast<int>(kMaxText));
-                              })));
+    text = clipped(text, kMaxText);
     ParsedText parsed;
     call([&parsed, configuration, text] {
         parsed.lenwords = 16;
@@ -180,7 +186,7 @@ TICKETFLOW_FUNCTION(ticketflow_language_loosen) {
 // typed_query(regconfig, text): web syntax, the last word possibly unfinished.
 TICKETFLOW_FUNCTION(ticketflow_language_typed) {
     const Oid configuration = PG_GETARG_OID(0);
-    const core::Typed typed = core::split_typed(text_view(PG_GETARG_DATUM(1)));
+    const core::Typed typed = core::split_typed(clipped(text_view(PG_GETARG_DATUM(1)), kMaxTyped));
     std::vector<std::string> parts;
     if (std::string head = web_query(configuration, typed.head); !head.empty())
         parts.push_back(head);
