@@ -59,14 +59,20 @@ template <class F> auto call(F &&f) -> std::invoke_result_t<F &> {
     sigjmp_buf here;
     if (sigsetjmp(here, 0) == 0) {
         PG_exception_stack = &here;
-        if constexpr (std::is_void_v<Result>) {
-            f();
+        // f should not throw, but a container in it may run out of memory: PostgreSQL must not jump to a frame that is gone.
+        try {
+            if constexpr (std::is_void_v<Result>) {
+                f();
+                PG_exception_stack = outer;
+                return;
+            } else {
+                Result result = f();
+                PG_exception_stack = outer;
+                return result;
+            }
+        } catch (...) {
             PG_exception_stack = outer;
-            return;
-        } else {
-            Result result = f();
-            PG_exception_stack = outer;
-            return result;
+            throw;
         }
     }
     PG_exception_stack = outer;

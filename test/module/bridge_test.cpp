@@ -45,6 +45,8 @@ TICKETFLOW_FUNCTION(bridge_test_fail) {
             ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("inner"), errdetail("inner detail"),
                     errhint("inner hint"));
         });
+    if (kind == "bad_alloc inside")
+        pg::call([] { throw std::bad_alloc(); });
     if (kind == "huge")
         throw core::Failure(core::Condition::invalid_name, std::string(100000, 'x'));
     return pg::make_text("fine");

@@ -2,7 +2,7 @@
 -- The bridge between PostgreSQL's errors and C++ exceptions (extension/pg/bridge.h).
 \set ECHO none
 BEGIN;
-SELECT plan(16);
+SELECT plan(17);
 
 CREATE FUNCTION misbehave(text) RETURNS text AS 'ticketflow_test', 'bridge_test_fail' LANGUAGE c STRICT;
 CREATE FUNCTION live_objects() RETURNS int AS 'ticketflow_test', 'bridge_test_live_objects' LANGUAGE c;
@@ -19,6 +19,7 @@ SELECT is(misbehave('no'), 'fine', 'a call that does not fail returns its value'
 SELECT is(caught('failure')::text, '(55000,"core failed","some detail","some hint")', 'a core failure keeps SQLSTATE, message, DETAIL and HINT');
 SELECT is(caught('postgres')::text, '(42809,inner,"inner detail","inner hint")', 'a PostgreSQL error crosses C++ frames whole');
 SELECT is((caught('bad_alloc')).state, '53200', 'bad_alloc is out_of_memory');
+SELECT is((caught('bad_alloc inside')).state, '53200', 'also where memory ran out among PostgreSQL''s own calls');
 SELECT is((caught('int')).state, 'XX000', 'an unknown exception is an internal error');
 SELECT is((caught('int')).message, 'unknown C++ exception', 'and says so');
 SELECT is((caught('std')).message, 'plain exception', 'a standard exception keeps its text');
