@@ -31,7 +31,8 @@ CREATE ROLE test_bound LOGIN IN ROLE ticketflow_manager;
 INSERT INTO login_users VALUES ('test_bound', 'm');
 SELECT set_config(name, 'on', true) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query') \g /dev/null
 SET SESSION AUTHORIZATION test_bound;
-SELECT is(ticketflow.current_user_id(), 'm', 'a bound login is known in a parallel query too');
+SELECT ticketflow.current_user_id() AS person \gset
+SELECT is(:'person'::text, 'm', 'a bound login is known in a parallel query too');
 RESET SESSION AUTHORIZATION;
 SELECT set_config(name, 'off', true) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query') \g /dev/null
 
