@@ -256,7 +256,10 @@ BEGIN
   -- A type's casts, and the triggers of a log, are code of their owners.
   last := @extschema@.audit_as_owner(shapes::regclass,
     format('SELECT s.columns FROM %s s WHERE s.table_name = %L ORDER BY s.id DESC LIMIT 1', shapes, place.table_name));
-  IF last IS DISTINCT FROM now_columns THEN
+  -- A restored or rewritten table holds its old default values in its rows and tells them no more: that is no change.
+  IF last IS NULL OR EXISTS (
+       SELECT FROM jsonb_each(now_columns) n FULL JOIN jsonb_each(last) l ON l.key = n.key
+        WHERE n.key IS NULL OR l.key IS NULL OR n.value <> 'null' AND n.value <> l.value) THEN
     PERFORM @extschema@.audit_as_owner(shapes::regclass,
       format('INSERT INTO %s (table_name, columns) VALUES (%L, %L)', shapes, place.table_name, now_columns));
   END IF;
