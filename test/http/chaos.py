@@ -58,7 +58,7 @@ class Proxy:
                     for one, other in ((near, far), (far, near)):
                         self.pairs[one] = other
                         self.selector.register(one, selectors.EVENT_READ)
-                else:
+                elif key.fileobj in self.pairs:  # the other end of the pair may just have closed both
                     self.forward(key.fileobj)
 
     def forward(self, one):
