@@ -53,7 +53,7 @@ LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'ticketflow_language_typed';
 COMMENT ON FUNCTION @extschema@.typed_query(regconfig, text) IS
   'websearch_to_tsquery() for a search box: never refuses, and a last word of two letters or more that nothing closes '
-  '(a space, a quote) also matches as the beginning of a longer word. Reads the first 8 kB.';
+  '(a space, a quote) also matches as the beginning of a longer word. Reads the first 2 kB.';
 
 CREATE OR REPLACE FUNCTION @extschema@.words_in(configuration regconfig, typed text, document tsvector, present boolean DEFAULT true)
 RETURNS text[]

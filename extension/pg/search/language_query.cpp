@@ -22,7 +22,7 @@ namespace core = ticketflow::core::search;
 namespace {
 
 constexpr std::size_t kMaxText = 64u << 10;  // bytes of a text that becomes a query
-constexpr std::size_t kMaxTyped = 8u << 10; // bytes of a search box: its tree, one level a word, must fit PostgreSQL's stack
+constexpr std::size_t kMaxTyped = 2u << 10; // bytes of a search box: its tree, one level a word, must fit PostgreSQL's stack
 constexpr int kMaxRepeats = 8;               // of one lexeme; more of it tells ranking nothing new
 
 std::string_view clipped(std::string_view text, std::size_t limit) {
