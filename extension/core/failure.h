@@ -29,6 +29,8 @@ enum class Condition {
     wrong_object_type,             // 42809
     undefined_column,              // 42703
     serialization_failure,         // 40001
+    object_in_use,                 // 55006
+    internal_error,                // XX000
 };
 
 class Failure : public std::exception {

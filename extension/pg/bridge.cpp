@@ -41,6 +41,8 @@ constexpr Mapping kSqlstates[] = {
     {Condition::wrong_object_type, ERRCODE_WRONG_OBJECT_TYPE},
     {Condition::undefined_column, ERRCODE_UNDEFINED_COLUMN},
     {Condition::serialization_failure, ERRCODE_T_R_SERIALIZATION_FAILURE},
+    {Condition::object_in_use, ERRCODE_OBJECT_IN_USE},
+    {Condition::internal_error, ERRCODE_INTERNAL_ERROR},
 };
 
 int sqlstate_of(Condition condition) noexcept {
@@ -101,20 +103,6 @@ void raise(const Outcome &outcome) {
 }
 
 } // namespace ticketflow::pg::detail
-
-namespace ticketflow::pg {
-
-void raise_in_call(int sqlstate, const char *hint, const char *format, ...) {
-    char message[1024];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
-    va_end(arguments);
-    ereport(ERROR, errcode(sqlstate), errmsg_internal("%s", message), hint ? errhint("%s", hint) : 0);
-    pg_unreachable();
-}
-
-} // namespace ticketflow::pg
 
 namespace ticketflow::pg {
 

@@ -94,9 +94,6 @@ template <class F> auto entry(F &&f) -> std::invoke_result_t<F &> {
     detail::raise(outcome);
 }
 
-// An error of our own from inside call(), where a Failure must not be thrown through PostgreSQL's frames. hint may be null.
-[[noreturn]] void raise_in_call(int sqlstate, const char *hint, const char *format, ...) pg_attribute_printf(3, 4);
-
 // Lets a user cancel a loop over data; call it in each such loop.
 inline void check_for_interrupts() {
     if (INTERRUPTS_PENDING_CONDITION())

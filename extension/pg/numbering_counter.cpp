@@ -61,7 +61,7 @@ constexpr char kCounterHint[] = "Do not update ticket_counters by hand; use resy
 Oid key_index(Relation rel) {
     List *indexes = RelationGetIndexList(rel);
     if (!OidIsValid(rel->rd_pkindex))
-        raise_in_call(ERRCODE_UNDEFINED_OBJECT, nullptr, "table \"%s\" has no primary key", RelationGetRelationName(rel));
+        raise_inside_call(core::Condition::undefined_object, psprintf("table \"%s\" has no primary key", RelationGetRelationName(rel)), "", "");
     list_free(indexes);
     return rel->rd_pkindex;
 }
@@ -278,7 +278,7 @@ void change_row(Oid table, const char *prefix, const char *period, int64 initial
     GetTopTransactionId();
     for (int attempt = 0; !known || !change_in_place(rel, tid, prefix, period, request); ++attempt) {
         if (attempt > 100)
-            raise_in_call(ERRCODE_OBJECT_IN_USE, kCounterHint, "the counter of series \"%s\" is being changed by a transaction", prefix);
+            raise_inside_call(core::Condition::object_in_use, psprintf("the counter of series \"%s\" is being changed by a transaction", prefix), "", kCounterHint);
         if (attempt > 0)
             pg_usleep(1000);
         CHECK_FOR_INTERRUPTS();
@@ -320,7 +320,7 @@ int64 lock_row(Relation rel, const char *prefix, ItemPointer tid) {
         table_tuple_lock(rel, tid, SnapshotSelf, slot, GetCurrentCommandId(false), LockTupleNoKeyExclusive,
                          LockWaitBlock, TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure);
     if (result != TM_Ok)
-        raise_in_call(ERRCODE_OBJECT_IN_USE, kCounterHint, "the counter of series \"%s\" is being changed by a transaction", prefix);
+        raise_inside_call(core::Condition::object_in_use, psprintf("the counter of series \"%s\" is being changed by a transaction", prefix), "", kCounterHint);
     bool isnull;
     const int64 last = DatumGetInt64(slot_getattr(slot, kLastNumber, &isnull));
     *tid = slot->tts_tid;

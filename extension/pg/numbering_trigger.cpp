@@ -240,7 +240,7 @@ bool replace_placeholder(Relation rel, const Binding &binding, const std::string
         Datum values[2] = {CStringGetTextDatum(to), CStringGetTextDatum(from)};
         const int result = SPI_execute_with_args(query, 2, types, values, nullptr, false, 0);
         if (result != SPI_OK_UPDATE)
-            raise_in_call(ERRCODE_INTERNAL_ERROR, nullptr, "cannot number a row: %s", SPI_result_code_string(result));
+            raise_inside_call(core::Condition::internal_error, psprintf("cannot number a row: %s", SPI_result_code_string(result)), "", "");
         const bool found = SPI_processed > 0;
         SPI_finish();
         SetUserIdAndSecContext(user, context);
