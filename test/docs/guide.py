@@ -8,21 +8,9 @@ import subprocess
 import sys
 import tempfile
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-count = 0
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+from tap import ROOT, done, equal, ok  # noqa: E402
 
-
-def ok(condition, name, *more):
-    global count
-    count += 1
-    print(f"{'ok' if condition else 'not ok'} {count} - {name}", flush=True)
-    if not condition:
-        for text in more:
-            print('# ' + str(text).replace('\n', '\n# '), file=sys.stderr)
-
-
-def same(got, wanted, name):
-    ok(got == wanted, name, f'got {got!r}', f'wanted {wanted!r}')
 
 
 def psql(script, where=None, stop=True):
@@ -152,22 +140,22 @@ def statements():
     for name, (query, arguments, wanted) in QUERIES.items():
         prepared = f"PREPARE guide AS {query}\nEXECUTE guide{'' if arguments == '()' else arguments};"
         rows = runs(prepared, f"the guide's query runs: {name}")
-        same(str(len(re.findall(r'(?m)^', rows)) if name == 'dashboard statistics' else int(sql(f'SELECT count(*) FROM ({query.strip().rstrip(";")}) q'.replace('$1', "'printer'")))),
+        equal(str(len(re.findall(r'(?m)^', rows)) if name == 'dashboard statistics' else int(sql(f'SELECT count(*) FROM ({query.strip().rstrip(";")}) q'.replace('$1', "'printer'")))),
              sql(wanted), 'and finds what is there')
     sql("INSERT INTO sessions VALUES ('old', '{}', now() - interval '1 day'), ('new', '{}', now() + interval '1 day')")
     sql("ALTER TABLE task_history DISABLE TRIGGER USER; UPDATE task_history SET created_at = now() - interval '2 years' WHERE id = (SELECT min(id) FROM task_history); "
         "ALTER TABLE task_history ENABLE TRIGGER USER")
     runs(MAINTENANCE, 'the maintenance block runs')
-    same(sql('SELECT string_agg(sid, $$,$$) FROM sessions'), 'new', 'old sessions are gone')
-    same(sql("SELECT count(*) FROM task_history WHERE created_at < now() - interval '1 year'"), '0', 'old history too')
+    equal(sql('SELECT string_agg(sid, $$,$$) FROM sessions'), 'new', 'old sessions are gone')
+    equal(sql("SELECT count(*) FROM task_history WHERE created_at < now() - interval '1 year'"), '0', 'old history too')
     runs(MIGRATION, 'the migration template runs')
-    same(sql("SELECT count(new_field) || (SELECT ' ' || indexdef FROM pg_indexes WHERE indexname = 'idx_tasks_new_field') FROM tasks"),
+    equal(sql("SELECT count(new_field) || (SELECT ' ' || indexdef FROM pg_indexes WHERE indexname = 'idx_tasks_new_field') FROM tasks"),
          '0 CREATE INDEX idx_tasks_new_field ON public.tasks USING btree (new_field)', 'and adds its column and index')
     runs(ENCRYPTION, 'the encryption block runs')
     runs(AUDIT, 'the audit function can be created as printed')
     sql("CREATE TABLE hers (a int, b text); CREATE TRIGGER audited AFTER INSERT OR UPDATE OR DELETE ON hers FOR EACH ROW EXECUTE FUNCTION audit_trigger(); "
         "SET app.current_user_id = 'u-miriam'; INSERT INTO hers VALUES (1, 'x'); UPDATE hers SET b = 'y'; DELETE FROM hers")
-    same(sql("SELECT string_agg(operation || user_id || COALESCE(old_values ->> 'b', '-') || COALESCE(new_values ->> 'b', '-'), ' ' ORDER BY id) FROM audit_log WHERE table_name = 'hers'"),
+    equal(sql("SELECT string_agg(operation || user_id || COALESCE(old_values ->> 'b', '-') || COALESCE(new_values ->> 'b', '-'), ' ' ORDER BY id) FROM audit_log WHERE table_name = 'hers'"),
          'INSERTu-miriam-x UPDATEu-miriamxy DELETEu-miriamy-', 'and writes to the audit log of the desk')
     sql('SELECT * FROM api.search_tasks($$printer$$)')
     ok(int(sql('SELECT count(*) FROM api.search_tasks($$printer$$)')) > 0, 'the desk still searches after all that')
@@ -230,9 +218,9 @@ def backups():
         after = state(where)
         ok(before == after, 'rows, columns, numbers, policies, rights, history and audit are as before; nothing fired', difference(before, after))
     new = "INSERT INTO tasks (title, category, created_by) SELECT 'first after', 'bug', min(id) FROM users RETURNING ticket_number, floor"
-    same(sql(new, f'{database}_plain'), sql(new), 'the next ticket gets the number that it would have had')
-    same(sql("SELECT count(*) FROM api.search_tasks('first after')", f'{database}_plain'), sql("SELECT count(*) FROM api.search_tasks('first after')"), 'and is found')
-    same(sql('SELECT count(*) FROM her_log', f'{database}_plain'), sql('SELECT count(*) FROM her_log'), 'her trigger fired once')
+    equal(sql(new, f'{database}_plain'), sql(new), 'the next ticket gets the number that it would have had')
+    equal(sql("SELECT count(*) FROM api.search_tasks('first after')", f'{database}_plain'), sql("SELECT count(*) FROM api.search_tasks('first after')"), 'and is found')
+    equal(sql('SELECT count(*) FROM her_log', f'{database}_plain'), sql('SELECT count(*) FROM her_log'), 'her trigger fired once')
     result = psql('CALL ticketflow.deploy()', f'{database}_plain')
     ok(result.returncode == 0 and '0 migration(s)' in result.stderr, 'a restored desk can be deployed again', result.stderr)
     parts()
@@ -250,8 +238,8 @@ def parts():
     ok(errors and not wrong, 'two tables alone restore with errors only for what they refer to', wrong)
     for table in ('tasks', 'users'):
         ordered = f"SELECT count(*), md5(string_agg(x::text, '' ORDER BY id)) FROM {table} x WHERE id::text IN (SELECT id::text FROM {table}) AND {'title' if table == 'tasks' else 'email'} <> 'first after'"
-        same(sql(ordered, where), sql(ordered), f'every row of {table} is there')
-    same(sql("SELECT relrowsecurity FROM pg_class WHERE relname = 'tasks'", where), 't', 'row level security is on, so nobody sees more than before')
+        equal(sql(ordered, where), sql(ordered), f'every row of {table} is there')
+    equal(sql("SELECT relrowsecurity FROM pg_class WHERE relname = 'tasks'", where), 't', 'row level security is on, so nobody sees more than before')
 
     where = f'{database}_again'
     subprocess.run(['createdb', where], check=True)
@@ -260,11 +248,11 @@ def parts():
     sql('ALTER TABLE tasks ADD COLUMN floor integer, ADD COLUMN new_field varchar(100)', where)
     result = psql(dump, where)
     ok(result.returncode == 0, 'their rows go into a new desk with --data-only --disable-triggers', result.stderr)
-    same(sql('SELECT count(*), (SELECT count(*) FROM task_history), (SELECT count(*) FROM audit_log) FROM tasks', where), sql('SELECT count(*), 0, 0 FROM tasks'), 'and nothing fires')
+    equal(sql('SELECT count(*), (SELECT count(*) FROM task_history), (SELECT count(*) FROM audit_log) FROM tasks', where), sql('SELECT count(*), 0, 0 FROM tasks'), 'and nothing fires')
     sql('SELECT resync_ticket_numbers(); SELECT rebuild_documents()', where)
-    same(sql("SELECT count(*) FROM api.search_tasks('printer')", where), sql("SELECT count(*) FROM api.search_tasks('printer')"), 'after rebuild_documents() the desk searches them')
+    equal(sql("SELECT count(*) FROM api.search_tasks('printer')", where), sql("SELECT count(*) FROM api.search_tasks('printer')"), 'after rebuild_documents() the desk searches them')
     number = "INSERT INTO tasks (title, category, created_by) SELECT 'next', 'bug', min(id) FROM users RETURNING ticket_number"
-    same(sql(number, where), sql(number), 'after resync_ticket_numbers() it counts on')
+    equal(sql(number, where), sql(number), 'after resync_ticket_numbers() it counts on')
 
 
 database = f'guide_{os.getpid()}'
@@ -276,4 +264,4 @@ with tempfile.TemporaryDirectory() as folder:
     backups()
 for name in ('', '_plain', '_compressed', '_parts', '_again'):
     subprocess.run(['dropdb', '--if-exists', '--force', database + name], check=False)
-print(f'1..{count}')
+done()

@@ -1,6 +1,7 @@
-"""Private PostgreSQL clusters for tests that crash, promote or restart a server, and a little TAP.
+"""Private PostgreSQL clusters for tests that crash, promote or restart a server.
 
-    from cluster import Cluster, ok, is_, done      (test/lib is put on sys.path by the test)
+    from cluster import Cluster
+    from tap import done, equal, ok      (test/lib is put on sys.path by the test)
     with Cluster() as primary:
         primary.sql("CREATE EXTENSION ticketflow")
 """
@@ -8,33 +9,10 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-_count = 0
-_failed = 0
-
-
-def ok(condition, name, note=""):
-    global _count, _failed
-    _count += 1
-    print(f"{'ok' if condition else 'not ok'} {_count} - {name}", flush=True)
-    if not condition:
-        _failed += 1
-        for line in str(note).splitlines():
-            print(f"# {line}", flush=True)
-    return condition
-
-
-def is_(have, want, name):
-    return ok(have == want, name, f"have: {have!r}\nwant: {want!r}")
-
-
-def done():
-    print(f"1..{_count}")
-    sys.exit(1 if _failed else 0)
+from tap import ROOT
 
 
 class Cluster:
@@ -92,6 +70,10 @@ class Cluster:
         # A zombie that nobody reaps would still count as running.
         os.remove(f"{self.folder}/data/postmaster.pid")
         os.remove(f"{self.folder}/.s.PGSQL.5432.lock")
+
+    def log(self):
+        with open(f"{self.folder}/server.log") as lines:
+            return lines.read()
 
     def promote(self):
         self._shell('as_server "$pg_bin/pg_ctl" -D "$folder/data" -w -s promote')

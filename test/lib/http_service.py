@@ -13,37 +13,10 @@ import sys
 import threading
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from tap import ROOT, Tap, skip_all  # noqa: F401 (for the tests that use the service)
+
 BINARY = os.environ.get("TICKETFLOW_BINARY", os.path.join(ROOT, "build/cmake/service/ticketflow"))
 SECRET = "a secret of more than thirty-two bytes, for tests"
-
-
-class Tap:
-    def __init__(self):
-        self.count = self.failures = 0
-
-    def ok(self, passed, name, *notes):
-        self.count += 1
-        self.failures += not passed
-        print(("ok " if passed else "not ok ") + f"{self.count} - {name}".replace("#", "\\#"))
-        if not passed:
-            for note in notes:
-                for line in str(note).splitlines():
-                    print("# " + line, file=sys.stderr)
-        sys.stdout.flush()
-        return passed
-
-    def equal(self, got, want, name):
-        return self.ok(got == want, name, f"failed: {name}", f"  got:  {got!r}", f"  want: {want!r}")
-
-    def done(self):
-        print(f"1..{self.count}")
-        sys.exit(1 if self.failures else 0)
-
-
-def skip_all(reason):
-    print(f"1..0 # SKIP {reason}")
-    sys.exit(0)
 
 
 def psql(database, sql, **options):

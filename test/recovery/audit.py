@@ -6,7 +6,8 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
-from cluster import Cluster, done, is_, ok  # noqa: E402
+from cluster import Cluster  # noqa: E402
+from tap import done, equal, ok  # noqa: E402
 
 SETUP = """
 CREATE EXTENSION ticketflow;
@@ -55,37 +56,37 @@ def main():
                 load.wait()
                 primary.start()
                 ok(int(primary.sql("SELECT count(*) FROM audit_log")) > int(before), f"kill -9 number {round_}: changes were recorded")
-                is_(primary.sql(REPLAY), "0", "every committed change has its rows, no other has any")
-                is_(primary.sql(VERIFY), "0", "and what was sealed is intact")
+                equal(primary.sql(REPLAY), "0", "every committed change has its rows, no other has any")
+                equal(primary.sql(VERIFY), "0", "and what was sealed is intact")
             ok(int(primary.sql("SELECT count(*) FROM audit_seals")) > 3, "while seals were made")
             primary.sql("SELECT ticketflow.audit_seal()")
-            is_(primary.sql("SELECT (SELECT sum(row_count) FROM audit_seals) - (SELECT count(*) FROM audit_log) - (SELECT count(*) FROM task_history)"), "0", "no change is in two seals or in none")
+            equal(primary.sql("SELECT (SELECT sum(row_count) FROM audit_seals) - (SELECT count(*) FROM audit_log) - (SELECT count(*) FROM task_history)"), "0", "no change is in two seals or in none")
             wanted = primary.sql("SELECT pg_current_wal_lsn()")
             deadline = time.time() + 30
             while time.time() < deadline and standby.sql(f"SELECT pg_last_wal_replay_lsn() >= '{wanted}'") != "t":
                 time.sleep(0.1)
-            is_(standby.sql(VERIFY), "0", "a standby verifies too")
+            equal(standby.sql(VERIFY), "0", "a standby verifies too")
             primary.stop("immediate")
             standby.promote()
             standby.sql("UPDATE parcel SET n = n + 1; SELECT ticketflow.audit_seal();")
-            is_(standby.sql(REPLAY), "0", "a promoted standby goes on recording")
-            is_(standby.sql(VERIFY), "0", "and sealing")
+            equal(standby.sql(REPLAY), "0", "a promoted standby goes on recording")
+            equal(standby.sql(VERIFY), "0", "and sealing")
             dump = f"{standby.folder}/dump.sql"
             standby.command("pg_dump", "-f", dump, "postgres")
             counts = "SELECT (SELECT count(*) FROM audit_log), (SELECT count(*) FROM task_history), (SELECT count(*) FROM parcel), (SELECT count(*) FROM audit_seals)"
             before = standby.sql(counts)
             standby.sql("CREATE DATABASE again")
             standby.command("psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-d", "again", "-f", dump)
-            is_(standby.sql(counts, "again"), before, "a restore fires no trigger twice")
-            is_(standby.sql(VERIFY, "again"), "0", "and its seals hold")
+            equal(standby.sql(counts, "again"), before, "a restore fires no trigger twice")
+            equal(standby.sql(VERIFY, "again"), "0", "and its seals hold")
             standby.sql("UPDATE parcel SET n = n + 1; SELECT ticketflow.audit_seal();", "again")
-            is_(standby.sql(VERIFY, "again"), "0", "also after new changes are sealed")
+            equal(standby.sql(VERIFY, "again"), "0", "also after new changes are sealed")
             with Cluster() as other:
                 other.command("psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-d", "postgres", "-f", dump)
-                is_(other.sql(VERIFY), "0", "seals hold in another cluster, whose transaction ids begin anew")
+                equal(other.sql(VERIFY), "0", "seals hold in another cluster, whose transaction ids begin anew")
                 other.sql("UPDATE parcel SET n = n + 1; SELECT ticketflow.audit_seal();")
-                is_(other.sql("SELECT (SELECT sum(row_count) FROM audit_seals) - (SELECT count(*) FROM audit_log) - (SELECT count(*) FROM task_history)"), "0", "where sealing goes on without a gap")
-                is_(other.sql(VERIFY), "0", "and verifies")
+                equal(other.sql("SELECT (SELECT sum(row_count) FROM audit_seals) - (SELECT count(*) FROM audit_log) - (SELECT count(*) FROM task_history)"), "0", "where sealing goes on without a gap")
+                equal(other.sql(VERIFY), "0", "and verifies")
     done()
 
 

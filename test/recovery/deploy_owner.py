@@ -4,18 +4,10 @@ import os
 import subprocess
 import sys
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+from tap import done, ok  # noqa: E402
+
 database, owner, stranger = (f'deploy_{os.getpid()}{suffix}' for suffix in ('', '_owner', '_stranger'))
-count = 0
-
-
-def ok(condition, name, *more):
-    global count
-    count += 1
-    print(f"{'ok' if condition else 'not ok'} {count} - {name}", flush=True)
-    if not condition:
-        for text in more:
-            print('# ' + str(text).replace('\n', '\n# '), file=sys.stderr)
 
 
 def psql(script, user='postgres'):
@@ -83,4 +75,4 @@ psql('CREATE EXTENSION ticketflow')
 deploying()
 at_once()
 subprocess.run(['psql', '-XqAt', '-d', 'postgres', '-c', f'DROP DATABASE {database} WITH (FORCE)', '-c', f'DROP ROLE {owner}', '-c', f'DROP ROLE {stranger}'], check=False)
-print(f'1..{count}')
+done()

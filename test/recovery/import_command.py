@@ -9,22 +9,10 @@ import sys
 import tempfile
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+from tap import ROOT, done, equal, ok, skip_all  # noqa: E402
+
 PROGRAM = os.path.join(ROOT, 'build/cmake/service/ticketflow')
-count = 0
-
-
-def ok(condition, name, *more):
-    global count
-    count += 1
-    print(f"{'ok' if condition else 'not ok'} {count} - {name}", flush=True)
-    if not condition:
-        for text in more:
-            print('# ' + str(text).replace('\n', '\n# '), file=sys.stderr)
-
-
-def same(got, wanted, name, *more):
-    ok(got == wanted, name, f'got {got!r}', f'wanted {wanted!r}', *more)
 
 
 def sql(statement):
@@ -60,28 +48,28 @@ def write(name, content):
 def formats():
     csv = 'Key;Summary;Description;Labels;Labels;Reporter;Points\nC-1;"semi;colon";"two\nlines";red;blue;Zoë Ng;3\nC-2;plain;;;;;\n'
     result = load(write('a.csv', csv), '--map', 'external_id=Key', 'title=Summary', 'tags=Labels', 'created_by=Reporter')
-    same((result.returncode, sums(result)), (0, (2, 0, 0, 0, 0)), 'CSV with semicolons, line feeds and a column that comes twice', result.stderr)
-    same(sql("SELECT title, description, tags, extra FROM tasks JOIN task_sources ON task_id = tasks.id WHERE external_id = 'C-1'"),
+    equal((result.returncode, sums(result)), (0, (2, 0, 0, 0, 0)), 'CSV with semicolons, line feeds and a column that comes twice', result.stderr)
+    equal(sql("SELECT title, description, tags, extra FROM tasks JOIN task_sources ON task_id = tasks.id WHERE external_id = 'C-1'"),
          'semi;colon|two\nlines|{red,blue}|{"Points": "3"}', 'is taken whole')
-    same(sql("SELECT first_name || last_name FROM users WHERE email LIKE '%test.invalid'"), 'ZoëNg', 'its author too')
+    equal(sql("SELECT first_name || last_name FROM users WHERE email LIKE '%test.invalid'"), 'ZoëNg', 'its author too')
 
     tsv = 'id\ttitle\tdescription\n1\t"quoted"\tC:\\\\temp\\tx\\ny\n2\tb\t\\N\n'
-    same(sums(load(write('b.tsv.gz', tsv), '--map', 'external_id=id')), (2, 0, 0, 0, 0), 'compressed TSV, columns mapped by their names')
-    same(sql("SELECT title || description FROM tasks JOIN task_sources ON task_id = tasks.id WHERE external_id = '1'"), '"quoted"C:\\temp\tx\ny', 'escapes are read')
-    same(sql("SELECT description IS NULL FROM tasks JOIN task_sources ON task_id = tasks.id WHERE external_id = '2'"), 't', 'and so is null')
+    equal(sums(load(write('b.tsv.gz', tsv), '--map', 'external_id=id')), (2, 0, 0, 0, 0), 'compressed TSV, columns mapped by their names')
+    equal(sql("SELECT title || description FROM tasks JOIN task_sources ON task_id = tasks.id WHERE external_id = '1'"), '"quoted"C:\\temp\tx\ny', 'escapes are read')
+    equal(sql("SELECT description IS NULL FROM tasks JOIN task_sources ON task_id = tasks.id WHERE external_id = '2'"), 't', 'and so is null')
 
     lines = [{'key': 'J-1', 'fields': {'summary': 'nested', 'status': {'name': 'In Progress'}, 'labels': ['a b', 'c'], 'created': 1394000000000}, 'votes': [1, {'n': None}]},
              {'key': 'J-2', 'fields': {'summary': 'é😀'}}]
     result = load('-', '--format', 'jsonl', '--map', 'external_id=key', 'title=fields.summary', 'status=fields.status.name', 'tags=fields.labels',
                   'created_at=fields.created', stdin='\n'.join(map(json.dumps, lines)).encode())
-    same((result.returncode, sums(result)), (0, (2, 0, 0, 0, 0)), 'JSON lines from standard input, with paths', result.stderr)
-    same(sql("SELECT status, tags, created_at = to_timestamp(1394000000), extra -> 'votes' FROM tasks JOIN task_sources ON task_id = tasks.id WHERE external_id = 'J-1'"),
+    equal((result.returncode, sums(result)), (0, (2, 0, 0, 0, 0)), 'JSON lines from standard input, with paths', result.stderr)
+    equal(sql("SELECT status, tags, created_at = to_timestamp(1394000000), extra -> 'votes' FROM tasks JOIN task_sources ON task_id = tasks.id WHERE external_id = 'J-1'"),
          'in_progress|{"a b",c}|t|[1, {"n": null}]', 'nested members are found and what no field takes is kept')
 
-    same(sums(load(write('l.csv', 'id,title\nL1,caf\u00e9\n'.encode('latin-1')), '--map', 'external_id=id', '--encoding', 'ISO-8859-1')), (1, 0, 0, 0, 0), 'Latin-1')
-    same(sums(load(write('u.csv', 'id,title\nU1,caf\u00e9\n'.encode('utf-16')), '--map', 'external_id=id', '--encoding', 'UTF-16')), (1, 0, 0, 0, 0), 'UTF-16')
-    same(sql("SELECT count(*) FROM tasks WHERE title = 'café'"), '2', 'arrive as the same text')
-    same(sums(load(write('n.csv', '7,no header\n'), '--columns', 'external_id,title')), (1, 0, 0, 0, 0), 'a file without a header')
+    equal(sums(load(write('l.csv', 'id,title\nL1,caf\u00e9\n'.encode('latin-1')), '--map', 'external_id=id', '--encoding', 'ISO-8859-1')), (1, 0, 0, 0, 0), 'Latin-1')
+    equal(sums(load(write('u.csv', 'id,title\nU1,caf\u00e9\n'.encode('utf-16')), '--map', 'external_id=id', '--encoding', 'UTF-16')), (1, 0, 0, 0, 0), 'UTF-16')
+    equal(sql("SELECT count(*) FROM tasks WHERE title = 'café'"), '2', 'arrive as the same text')
+    equal(sums(load(write('n.csv', '7,no header\n'), '--columns', 'external_id,title')), (1, 0, 0, 0, 0), 'a file without a header')
 
 
 def refusals():
@@ -90,15 +78,15 @@ def refusals():
     path, report = write('bad.csv', body), os.path.join(folder, 'rejects.tsv')
     for dry in (['--dry-run'], []):
         result = load(path, '--map', 'external_id=id', '--rejects', report, *dry, source='bad')
-        same((result.returncode, sums(result)), (3, (2, 0, 0, 0, 8)), f"bad records are refused and counted{' in a dry run' if dry else ''}", result.stderr)
+        equal((result.returncode, sums(result)), (3, (2, 0, 0, 0, 8)), f"bad records are refused and counted{' in a dry run' if dry else ''}", result.stderr)
         with open(report) as file:
             lines = [line.rstrip('\n').split('\t') for line in file][1:]
-        same([(line[0], line[1]) for line in lines], [('3', '22P04'), ('4', '22P04'), ('5', '22021'), ('6', '22021'), ('7', '22001'), ('8', '23502'), ('9', '23503'), ('10', '22P04')],
+        equal([(line[0], line[1]) for line in lines], [('3', '22P04'), ('4', '22P04'), ('5', '22021'), ('6', '22021'), ('7', '22001'), ('8', '23502'), ('9', '23503'), ('10', '22P04')],
              'the report has line and SQLSTATE of each', lines)
     ok('byte 0xE9' in lines[2][3] and 'NUL' in lines[3][3] and '"Wontfix"' in lines[6][3], 'and says what is wrong', lines)
     ok('\\\\xE9t\\\\xE9' in sql("SELECT record ->> 'extra' FROM import_rejects WHERE line = 5"), 'the raw record is kept, its bytes made readable')
-    same(int(sql('SELECT count(*) FROM tasks')) - int(before), 2, 'the good ones are in')
-    same(sql("SELECT records, inserted, rejected FROM import_runs WHERE source = 'bad'"), '10|2|8', 'the run has the same sums')
+    equal(int(sql('SELECT count(*) FROM tasks')) - int(before), 2, 'the good ones are in')
+    equal(sql("SELECT records, inserted, rejected FROM import_runs WHERE source = 'bad'"), '10|2|8', 'the run has the same sums')
 
     before = sql('SELECT count(*) FROM import_runs')
     cut = write('cut.tsv.gz', 'id\ttitle\n' + ''.join(f'{i}\tticket {i * 7919}\n' for i in range(5000)))
@@ -115,7 +103,7 @@ def refusals():
     for options in (['--map', 'title'], ['--value', 'status=x'], ['--existing', 'eat'], ['--nonsense'], ['--batch', '0']):
         result = load(path, *options)
         ok(result.returncode > 100 and result.stderr, f"wrong usage: {' '.join(options)}", result.returncode, result.stderr)
-    same(sql('SELECT count(*) FROM import_runs'), before, 'none of them left a trace')
+    equal(sql('SELECT count(*) FROM import_runs'), before, 'none of them left a trace')
     result = load(cut, '--map', 'external_id=id', '--batch', '100')
     ok(result.returncode == 1 and b'cut off' in result.stderr, 'a compressed file that is cut off is an error', result.stderr)
 
@@ -129,11 +117,11 @@ def large():
     ok(got in ((2, 0, 0, 0, 0), (1, 0, 0, 0, 1)), 'a description of 50 MB is taken, or refused alone with a reason', got, result.stderr)
     print(f'# 50 MB: {got}', flush=True)
     if got[0] == 2:
-        same(sql("SELECT length(description) FROM tasks WHERE title = 'large'"), str(len(text)), 'whole')
+        equal(sql("SELECT length(description) FROM tasks WHERE title = 'large'"), str(len(text)), 'whole')
     else:
         ok(sql("SELECT code FROM import_rejects JOIN import_runs r ON r.id = run_id WHERE source = 'large'") == '54000', 'as too large', result.stderr)
     result = load(path, '--map', 'external_id=id', '--max-record', '20', source='limit')
-    same((result.returncode, sums(result)), (3, (1, 0, 0, 0, 1)), 'a lower limit refuses it and goes on', result.stderr)
+    equal((result.returncode, sums(result)), (3, (1, 0, 0, 0, 1)), 'a lower limit refuses it and goes on', result.stderr)
     sql("DELETE FROM tasks WHERE title = 'large'")
 
 
@@ -164,18 +152,18 @@ def resuming():
         if cut_off == 'terminate':
             ok(b'the same command goes on' in error, 'it says how to go on', error)
         wait_for("SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'ticketflow import')")
-        done = int(sql(f"SELECT records FROM import_runs WHERE source = '{source}'"))
-        ok(600 <= done < rows, f'after {done} records')
-        same(sql(f"SELECT count(*) FROM task_sources WHERE source = '{source}'"), str(done), 'what is counted is there, and no more')
+        loaded = int(sql(f"SELECT records FROM import_runs WHERE source = '{source}'"))
+        ok(600 <= loaded < rows, f'after {loaded} records')
+        equal(sql(f"SELECT count(*) FROM task_sources WHERE source = '{source}'"), str(loaded), 'what is counted is there, and no more')
         other = load(path, '--map', 'external_id=id', '--batch', '200', source=source)
-        same((other.returncode, sums(other)), (3, (rows, 0, 0, 0, 1)), 'the same command ends it, with the sums of the whole', other.stderr)
+        equal((other.returncode, sums(other)), (3, (rows, 0, 0, 0, 1)), 'the same command ends it, with the sums of the whole', other.stderr)
         ok(f'going on with run' in other.stderr.decode(), 'from where it stopped', other.stderr)
-        same(sql(f"SELECT count(*), count(DISTINCT ticket_number), min(line), max(line) FROM task_sources JOIN tasks ON tasks.id = task_id WHERE source = '{source}'"),
+        equal(sql(f"SELECT count(*), count(DISTINCT ticket_number), min(line), max(line) FROM task_sources JOIN tasks ON tasks.id = task_id WHERE source = '{source}'"),
              f'{rows}|{rows}|2|{rows * 2}', 'each record once, with its line')
-        same(sql(f"SELECT line FROM import_rejects JOIN import_runs r ON r.id = run_id WHERE source = '{source}'"), str(rows * 2 + 2), 'lines are counted from the top')
+        equal(sql(f"SELECT line FROM import_rejects JOIN import_runs r ON r.id = run_id WHERE source = '{source}'"), str(rows * 2 + 2), 'lines are counted from the top')
         again = load(path, '--map', 'external_id=id', source=source)
-        same(sums(again), (0, 0, rows, 0, 1), 'importing again changes nothing')
-        same(sql(f"SELECT string_agg(state, ',' ORDER BY id) FROM import_runs WHERE source = '{source}'"), 'done,done', 'both runs are done')
+        equal(sums(again), (0, 0, rows, 0, 1), 'importing again changes nothing')
+        equal(sql(f"SELECT string_agg(state, ',' ORDER BY id) FROM import_runs WHERE source = '{source}'"), 'done,done', 'both runs are done')
 
     hold = subprocess.Popen(['psql', '-XqAt', '-d', database], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     hold.stdin.write("SET search_path = public, ticketflow; BEGIN; SELECT import_lock('kill'); SELECT 'held';\n")
@@ -195,21 +183,20 @@ def real_tickets():
         return
     before = sql("SELECT count(*) FROM tasks")
     options = ['--map', 'external_id=issuekey', '--default', 'category=feature']
-    same(sums(load(path, *options, '--dry-run', source='deep-se')), (16844, 0, 0, 0, 0), 'a dry run reads 16,844 real tickets')
-    same(sql("SELECT count(*) FROM tasks"), before, 'and makes none')
+    equal(sums(load(path, *options, '--dry-run', source='deep-se')), (16844, 0, 0, 0, 0), 'a dry run reads 16,844 real tickets')
+    equal(sql("SELECT count(*) FROM tasks"), before, 'and makes none')
     result = load(path, *options, source='deep-se')
-    same((result.returncode, sums(result)), (0, (16844, 0, 0, 0, 0)), 'they are imported', result.stderr)
+    equal((result.returncode, sums(result)), (0, (16844, 0, 0, 0, 0)), 'they are imported', result.stderr)
     print('# ' + result.stdout.decode().strip(), flush=True)
-    same(sql("SELECT count(DISTINCT ticket_number), count(*) FROM tasks JOIN task_sources ON task_id = tasks.id WHERE source = 'deep-se'"), '16844|16844', 'each with a number of its own')
-    same(sql("SELECT count(*) FROM task_documents d JOIN task_sources s USING (task_id) WHERE source = 'deep-se'"), '16844', 'a search document')
-    same(sql("SELECT sum((extra ->> 'storypoint')::int) FROM task_sources WHERE source = 'deep-se'"), '112523', 'and the columns that a ticket does not have')
+    equal(sql("SELECT count(DISTINCT ticket_number), count(*) FROM tasks JOIN task_sources ON task_id = tasks.id WHERE source = 'deep-se'"), '16844|16844', 'each with a number of its own')
+    equal(sql("SELECT count(*) FROM task_documents d JOIN task_sources s USING (task_id) WHERE source = 'deep-se'"), '16844', 'a search document')
+    equal(sql("SELECT sum((extra ->> 'storypoint')::int) FROM task_sources WHERE source = 'deep-se'"), '112523', 'and the columns that a ticket does not have')
     ok(int(sql("SELECT count(*) FROM api.search_tasks('memory leak', 20) WHERE title ILIKE '%leak%'")) >= 10, 'a search finds what it should')
-    same(sql('SELECT count(*) FROM notifications'), '0', 'nobody was notified of anything')
+    equal(sql('SELECT count(*) FROM notifications'), '0', 'nobody was notified of anything')
 
 
 if not os.path.exists(PROGRAM):
-    print(f'1..0 # SKIP {PROGRAM} is not built')
-    sys.exit()
+    skip_all(f'{PROGRAM} is not built')
 database = subprocess.run([os.path.join(ROOT, 'test/lib/database'), 'desk', f't_import_{os.getpid()}'], check=True, capture_output=True, text=True, cwd=ROOT).stdout.strip()
 with tempfile.TemporaryDirectory() as folder:
     sql("INSERT INTO users (id, email, role, is_active, is_approved) VALUES ('root', 'root@example.com', 'admin', true, true)")
@@ -219,4 +206,4 @@ with tempfile.TemporaryDirectory() as folder:
     large()
     real_tickets()
 subprocess.run(['dropdb', '--force', database], check=False)
-print(f'1..{count}')
+done()

@@ -7,7 +7,8 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
-from cluster import Cluster, done, is_, ok  # noqa: E402
+from cluster import Cluster  # noqa: E402
+from tap import done, equal, ok, skip_all  # noqa: E402
 
 SETTINGS = """shared_preload_libraries = 'pg_cron'
 cron.database_name = 'postgres'
@@ -24,8 +25,7 @@ def pg_cron_version():
         with open(f"{folder}/extension/pg_cron.control", encoding="utf-8") as control:
             return tuple(int(n) for n in re.search(r"default_version\s*=\s*'(\d+)\.(\d+)", control.read()).groups())
     except OSError:
-        print("1..0 # SKIP pg_cron is not installed for this PostgreSQL")
-        sys.exit(0)
+        skip_all("pg_cron is not installed for this PostgreSQL")
 
 
 def wait_for_run(server, job):
@@ -49,18 +49,18 @@ def main():
             server.sql(f"INSERT INTO {desk}.sessions VALUES ('old', '{{}}', now() - interval '1 hour'), ('new', '{{}}', now() + interval '1 hour')")
 
         first = server.sql("SELECT schedule_maintenance()")
-        is_(server.sql(f"SELECT schedule, command, active FROM cron.job WHERE jobid = {first}"), "17 3 * * *|CALL public.maintain()|t",
+        equal(server.sql(f"SELECT schedule, command, active FROM cron.job WHERE jobid = {first}"), "17 3 * * *|CALL public.maintain()|t",
             "every night unless told otherwise")
         job = server.sql(f"SELECT acme.schedule_maintenance('{often}')")
-        is_(server.sql("SELECT count(*) FROM cron.job"), "2", "each desk has a job of its own")
-        is_(wait_for_run(server, job), "succeeded", f"the job runs ({often})")
+        equal(server.sql("SELECT count(*) FROM cron.job"), "2", "each desk has a job of its own")
+        equal(wait_for_run(server, job), "succeeded", f"the job runs ({often})")
         print("# " + server.sql(f"SELECT status, return_message FROM cron.job_run_details WHERE jobid = {job} ORDER BY runid LIMIT 1"))
-        is_(server.sql("SELECT string_agg(sid, ',') FROM acme.sessions"), "new", "and does its work")
-        is_(server.sql("SELECT count(*) FROM acme.maintenance_steps"), "8", "all of it")
-        is_(server.sql("SELECT count(*) FROM sessions"), "2", "on that desk alone")
+        equal(server.sql("SELECT string_agg(sid, ',') FROM acme.sessions"), "new", "and does its work")
+        equal(server.sql("SELECT count(*) FROM acme.maintenance_steps"), "8", "all of it")
+        equal(server.sql("SELECT count(*) FROM sessions"), "2", "on that desk alone")
 
         again = server.sql("SELECT acme.schedule_maintenance('5 4 * * 0')")
-        is_((again, server.sql(f"SELECT schedule FROM cron.job WHERE jobid = {job}")), (job, "5 4 * * 0"), "scheduling again changes the schedule")
+        equal((again, server.sql(f"SELECT schedule FROM cron.job WHERE jobid = {job}")), (job, "5 4 * * 0"), "scheduling again changes the schedule")
         refused = server.sql("SELECT schedule_maintenance('whenever')", check=False)
         ok("ERROR" in refused and server.sql("SELECT count(*) FROM cron.job") == "2", "a schedule that is none is refused", refused)
     done()

@@ -9,7 +9,8 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
-from cluster import Cluster, done, is_, ok  # noqa: E402
+from cluster import Cluster  # noqa: E402
+from tap import done, equal, ok  # noqa: E402
 
 SETUP = """
 CREATE EXTENSION ticketflow;
@@ -109,7 +110,7 @@ def crash(server, folder):
     for table in ("shop.gapless", "shop.late"):
         no_gap(server, table, f"after kill -9, {table}")
     own = server.sql("SELECT min(ticket_number) FROM tasks"), server.sql("SELECT min(ticket_number) FROM acme.tasks")
-    is_(own[0], own[1], "two desks count independently")
+    equal(own[0], own[1], "two desks count independently")
 
 
 def a_million(server, folder):
@@ -176,13 +177,13 @@ def restore(server, folder):
     dump = server.command("pg_dump", "-Fc", "-f", f"{folder}/dump", "postgres")
     server.sql("CREATE DATABASE again")
     server.command("pg_restore", "--exit-on-error", "-d", "again", f"{folder}/dump")
-    is_([server.sql(state.format(table), "again") for table in ("tasks", "acme.tasks")], wanted, "a restored database has the same numbers" + dump)
+    equal([server.sql(state.format(table), "again") for table in ("tasks", "acme.tasks")], wanted, "a restored database has the same numbers" + dump)
     after = server.sql("SELECT ticketflow.next_ticket_number('FAST'), ticketflow.next_ticket_number('GAP')", "again")
     step = [int(a.rsplit("-", 1)[1]) - int(b.rsplit("-", 1)[1]) for a, b in zip(after.split("|"), before.split("|"))]
-    is_(step, [1, 1], "and goes on where the other was")
-    is_(server.sql(DESK.format("acme.")[:-2] + " RETURNING ticket_number LIKE 'TKT-%'", "again"), "t", "on a desk too")
+    equal(step, [1, 1], "and goes on where the other was")
+    equal(server.sql(DESK.format("acme.")[:-2] + " RETURNING ticket_number LIKE 'TKT-%'", "again"), "t", "on a desk too")
     same = server.sql("SELECT prefix, mode, is_default FROM acme.ticket_series", "again")
-    is_(same, server.sql("SELECT prefix, mode, is_default FROM acme.ticket_series"), "series are the desk's own data")
+    equal(same, server.sql("SELECT prefix, mode, is_default FROM acme.ticket_series"), "series are the desk's own data")
 
 
 def main():

@@ -1,72 +1,23 @@
 #!/usr/bin/env python3
 """A ticketflow index under kill -9, on a hot standby, and after its promotion: never a wrong row, never a damaged index.
 
-Servers of its own, on unix sockets in a temporary directory. Settings: ROUNDS of crashes (default 3)."""
-import os, random, shutil, signal, subprocess, sys, tempfile, threading, time
+ROUNDS: how many crashes (default 3)."""
+import os
+import random
+import sys
+import threading
+import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PG_CONFIG = os.environ.get("PG_CONFIG", "pg_config")
-BIN = subprocess.run([PG_CONFIG, "--bindir"], capture_output=True, text=True, check=True).stdout.strip()
-SHARE = subprocess.run([PG_CONFIG, "--sharedir"], capture_output=True, text=True, check=True).stdout.strip()
-MAJOR = int(subprocess.run([PG_CONFIG, "--version"], capture_output=True, text=True, check=True).stdout.split()[1].split(".")[0].rstrip("devbtarc"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+from cluster import Cluster  # noqa: E402
+from tap import done, equal, ok  # noqa: E402
+
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
-STAGE = os.path.join(ROOT, "build", "stage")
-AS = []
-number = 0
-
-
-def ok(condition, what):
-    global number
-    number += 1
-    print("ok" if condition else "not ok", number, "-", what, flush=True)
-
-
-def run(*command, check=True):
-    return subprocess.run([*AS, *command], capture_output=True, text=True, check=check)
-
-
-class Server:
-    def __init__(self, home, name):
-        self.data, self.socket, self.log = os.path.join(home, name), os.path.join(home, name + ".s"), os.path.join(home, name + ".log")
-        os.makedirs(self.socket, exist_ok=True)
-        if AS:
-            shutil.chown(self.socket, ACCOUNT)
-
-    def configure(self, more=""):
-        libdir = subprocess.run([PG_CONFIG, "--pkglibdir"], capture_output=True, text=True).stdout.strip()
-        path = f"extension_control_path = '{STAGE}{SHARE}:$system'" if MAJOR >= 18 else f"extension_destdir = '{STAGE}'"
-        with open(os.path.join(self.data, "postgresql.conf"), "a") as file:
-            file.write(f"\nlisten_addresses = ''\nunix_socket_directories = '{self.socket}'\nshared_buffers = 32MB\n"
-                       f"dynamic_library_path = '{STAGE}{libdir}:$libdir'\n{path}\nwal_level = replica\nmax_wal_senders = 4\n"
-                       f"checkpoint_timeout = 30s\nautovacuum = off\nmax_standby_streaming_delay = 60s\n{more}\n")
-
-    def start(self):
-        run(f"{BIN}/pg_ctl", "-D", self.data, "-l", self.log, "-w", "-s", "start")
-        with open(os.path.join(self.data, "postmaster.pid")) as file:
-            self.pid = int(file.readline())
-
-    def kill(self):
-        os.kill(self.pid, signal.SIGKILL)
-        deadline = time.time() + 30
-        while time.time() < deadline and subprocess.run(["pgrep", "-P", str(self.pid)], capture_output=True).stdout:
-            time.sleep(0.05)
-        while time.time() < deadline:  # until the children have let go of shared memory
-            if "no server" in run(f"{BIN}/pg_ctl", "-D", self.data, "status", check=False).stdout:
-                break
-            time.sleep(0.05)
-        time.sleep(0.3)
-        os.path.exists(os.path.join(self.data, "postmaster.pid")) and os.unlink(os.path.join(self.data, "postmaster.pid"))
-
-    def stop(self):
-        run(f"{BIN}/pg_ctl", "-D", self.data, "-m", "immediate", "-s", "stop", check=False)
-
-    def psql(self, sql, check=True):
-        done = subprocess.run(["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", self.socket, "-U", "postgres", "-d", "postgres"], input=sql,
-                              text=True, capture_output=True)
-        if check and done.returncode != 0:
-            raise RuntimeError(done.stderr)
-        return done.stdout.strip() if done.returncode == 0 else "ERROR " + done.stderr.strip()
-
+SETTINGS = """shared_buffers = 32MB
+checkpoint_timeout = 30s
+autovacuum = off
+max_standby_streaming_delay = 60s
+"""
 
 SETUP = """
 CREATE EXTENSION ticketflow; ALTER DATABASE postgres SET search_path = ticketflow, public; SET search_path = ticketflow, public;
@@ -97,9 +48,10 @@ UPDATE d SET document = words(12) WHERE id IN (SELECT id FROM d ORDER BY random(
 DELETE FROM d WHERE id IN (SELECT id FROM d ORDER BY random() LIMIT 40);"""
 
 
+
 def load(server, stop, sql):
     while not stop.is_set():
-        server.psql(sql, check=False)
+        server.sql(sql, check=False)
 
 
 def busy(server, seconds):
@@ -112,103 +64,78 @@ def busy(server, seconds):
     return stop, threads
 
 
+def end(stop, threads):
+    stop.set()
+    for thread in threads:
+        thread.join()
+
+
 def verify(server, what):
-    faults = server.psql("SET jit = off; SELECT count(*) FROM bm25_check('d_rank')")
-    ok(faults == "0", f"{what}: bm25_check finds nothing" + ("" if faults == "0" else ": " + server.psql("SELECT * FROM bm25_check('d_rank') LIMIT 3")))
-    different = server.psql("SELECT differences()")
-    ok(different == "0", f"{what}: the index ranks like an exhaustive sort" + ("" if different == "0" else " " + different))
+    equal(server.sql("SET jit = off; SELECT * FROM bm25_check('d_rank') LIMIT 3"), "", f"{what}: bm25_check finds nothing")
+    equal(server.sql("SELECT differences()"), "0", f"{what}: the index ranks like an exhaustive sort")
 
 
 def crashes(server):
     for i in range(ROUNDS):
         stop, threads = busy(server, random.uniform(0.3, 1))
-        found = [server.psql("SELECT lost_or_invented()") for _ in range(3)]
-        ok(found == ["0"] * 3, f"before crash {i + 1}: no row lost or invented while others write, vacuum and merge")
+        found = [server.sql("SELECT lost_or_invented()") for _ in range(3)]
+        equal(found, ["0"] * 3, f"before crash {i + 1}: no row lost or invented while others write, vacuum and merge")
         server.kill()
-        stop.set()
-        for thread in threads:
-            thread.join()
+        end(stop, threads)
         server.start()
         verify(server, f"crash {i + 1}")
-        server.psql("VACUUM d")
+        server.sql("VACUUM d")
     verify(server, "after VACUUM")
-    with open(server.log) as file:
-        ok("PANIC" not in file.read(), "no PANIC")
+    ok("PANIC" not in server.log(), "no PANIC")
 
 
 def unlogged(server):
-    server.psql("CREATE UNLOGGED TABLE u (document tsvector); CREATE INDEX u_rank ON u USING ticketflow (document); "
-                "INSERT INTO u SELECT words(9) FROM generate_series(1, 100); CHECKPOINT")
+    server.sql("CREATE UNLOGGED TABLE u (document tsvector); CREATE INDEX u_rank ON u USING ticketflow (document); "
+               "INSERT INTO u SELECT words(9) FROM generate_series(1, 100); CHECKPOINT")
     server.kill()
     server.start()
-    ok(server.psql("SET enable_seqscan = off; SELECT count(*) FROM u WHERE document @@ 'w1'") == "0", "an unlogged index is empty after a crash")
-    server.psql("INSERT INTO u SELECT words(9) FROM generate_series(1, 100)")
-    ok(server.psql("SELECT count(*) FROM bm25_check('u_rank')") == "0", "and works")
+    equal(server.sql("SET enable_seqscan = off; SELECT count(*) FROM u WHERE document @@ 'w1'"), "0", "an unlogged index is empty after a crash")
+    server.sql("INSERT INTO u SELECT words(9) FROM generate_series(1, 100)")
+    equal(server.sql("SELECT count(*) FROM bm25_check('u_rank')"), "0", "and works")
 
 
-def standby(home, primary):
-    replica = Server(home, "replica")
-    run(f"{BIN}/pg_basebackup", "-h", primary.socket, "-U", "postgres", "-D", replica.data, "-R", "-c", "fast")
-    with open(os.path.join(replica.data, "postgresql.conf"), "a") as file:
-        file.write(f"\nunix_socket_directories = '{replica.socket}'\nwal_consistency_checking = ''\n")
-    replica.start()
-    stop, threads = busy(primary, 0)
-    wrong, answers, retries, deadline = [], 0, 0, time.time() + 8
+def reading(replica, seconds):
+    """What a standby answers while the primary writes and merges: right answers, clear refusals, and anything else."""
+    answers, refusals, wrong, deadline = 0, 0, [], time.time() + seconds
     while time.time() < deadline:
-        got = replica.psql("SELECT lost_or_invented()", check=False)
+        got = replica.sql("SELECT lost_or_invented()", check=False)
         if got == "0":
             answers += 1
         elif "changed while the query was reading it" in got or "conflict with recovery" in got:
-            retries += 1
+            refusals += 1
         else:
             wrong.append(got)
-    stop.set()
-    for thread in threads:
-        thread.join()
-    ok(not wrong and answers > 0, f"standby during merges: {answers} right answers, {retries} clear refusals" + (f", wrong: {wrong[:2]}" if wrong else ""))
-    ok("55000" in replica.psql("\\set VERBOSITY verbose\nSELECT bm25_merge('d_rank')", check=False), "bm25_merge is refused on a standby")
+    return answers, refusals, wrong
+
+
+def standby(primary, replica):
+    stop, threads = busy(primary, 0)
+    answers, refusals, wrong = reading(replica, 8)
+    end(stop, threads)
+    ok(answers > 0 and not wrong, f"standby during merges: {answers} right answers, {refusals} clear refusals, none wrong", wrong[:2])
+    ok("55000" in replica.sql("\\set VERBOSITY verbose\nSELECT bm25_merge('d_rank')", check=False), "bm25_merge is refused on a standby")
     primary.kill()
-    run(f"{BIN}/pg_ctl", "-D", replica.data, "-w", "-s", "promote")
+    replica.promote()
     verify(replica, "promoted standby")
-    replica.psql("VACUUM d; INSERT INTO d (document) SELECT words(9) FROM generate_series(1, 300); SELECT bm25_merge('d_rank')")
+    replica.sql("VACUUM d; INSERT INTO d (document) SELECT words(9) FROM generate_series(1, 300); SELECT bm25_merge('d_rank')")
     verify(replica, "promoted standby, written to")
-    with open(replica.log) as file:
-        text = file.read()
-    ok("inconsistent page" not in text and "PANIC" not in text, "replay gives the primary's pages (wal_consistency_checking)")
-    return replica
+    ok("inconsistent page" not in replica.log() and "PANIC" not in replica.log(), "replay gives the primary's pages (wal_consistency_checking)")
 
 
 def main():
-    if not os.path.isdir(STAGE):
-        print("1..0 # SKIP the extension is not staged (scripts/build)")
-        return
-    global ACCOUNT
-    home = tempfile.mkdtemp(prefix="search_crash.")
-    os.chmod(home, 0o755)
-    if os.getuid() == 0:
-        ACCOUNT = subprocess.run("getent passwd postgres nobody | head -1 | cut -d: -f1", shell=True, capture_output=True, text=True).stdout.strip()
-        shutil.chown(home, ACCOUNT)
-        AS[:] = ["setpriv", f"--reuid={ACCOUNT}", f"--regid={ACCOUNT}", "--clear-groups"]
-    os.chdir(home)
-    servers = [Server(home, "primary")]
-    try:
-        run(f"{BIN}/initdb", "-D", servers[0].data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8")
-        servers[0].configure("wal_consistency_checking = 'generic'")
-        servers[0].start()
-        servers[0].psql(SETUP)
-        verify(servers[0], "before")
-        crashes(servers[0])
-        unlogged(servers[0])
-        servers.append(standby(home, servers[0]))
-    finally:
-        for server in servers:
-            server.stop()
-        os.chdir("/")
-        if os.environ.get("KEEP"):
-            print("# kept", home)
-        else:
-            shutil.rmtree(home, ignore_errors=True)
-    print(f"1..{number}")
+    with Cluster(SETTINGS + "wal_consistency_checking = 'generic'") as primary:
+        primary.sql(SETUP)
+        verify(primary, "before")
+        crashes(primary)
+        unlogged(primary)
+        with Cluster(SETTINGS, of=primary) as replica:
+            standby(primary, replica)
+    done()
 
 
 main()
