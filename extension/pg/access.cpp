@@ -1,6 +1,7 @@
 // current_user_id(): the setting app.current_user_id where the login role may speak for users, else the login's own user.
 #include "pg/access.h"
 #include "pg/datum.h"
+#include "pg/desk.h"
 
 extern "C" {
 #include <access/genam.h>
@@ -32,7 +33,6 @@ namespace {
 
 constexpr const char *kSetting = "app.current_user_id";
 constexpr const char *kServiceRole = "ticketflow_service";
-constexpr const char *kDeskTable = "ticketflow_desk";
 constexpr const char *kBindings = "login_users";
 constexpr size_t kLongestUser = 1024;
 
@@ -71,35 +71,6 @@ Oid table_owner(Oid table) {
     const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
     ReleaseSysCache(tuple);
     return owner;
-}
-
-bool may_make_schemas(Oid role) {
-    return DatumGetBool(OidFunctionCall3(F_HAS_DATABASE_PRIVILEGE_OID_OID_TEXT, ObjectIdGetDatum(role),
-                                         ObjectIdGetDatum(MyDatabaseId), CStringGetTextDatum("CREATE")));
-}
-
-// The only desk of the database. A table that merely looks like a desk's must neither make its owner anybody's voice
-// nor hide the real desk: its owner has to be somebody who may create schemas here.
-Oid only_desk() {
-    Relation classes = table_open(RelationRelationId, AccessShareLock);
-    NameData name;
-    namestrcpy(&name, kDeskTable);
-    ScanKeyData key;
-    ScanKeyInit(&key, Anum_pg_class_relname, BTEqualStrategyNumber, F_NAMEEQ, NameGetDatum(&name));
-    SysScanDesc scan = systable_beginscan(classes, ClassNameNspIndexId, true, nullptr, 1, &key);
-    Oid desk = InvalidOid;
-    int found = 0;
-    while (HeapTuple tuple = systable_getnext(scan)) {
-        const Form_pg_class form = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
-        if (form->relkind == RELKIND_RELATION && !isAnyTempNamespace(form->relnamespace) &&
-            may_make_schemas(form->relowner)) {
-            desk = form->relnamespace;
-            ++found;
-        }
-    }
-    systable_endscan(scan);
-    table_close(classes, AccessShareLock);
-    return found == 1 ? desk : InvalidOid;
 }
 
 // Reads login_users past its privileges: who is bound to a login is no secret from that login.
@@ -152,10 +123,10 @@ void learn(Oid login, Oid desk, CommandId command) {
     Oid where = desk;
     if (!OidIsValid(where) && !cached.speaks_for_users) {
         cached.speaks_for_users = is_member_of_role_nosuper(login, ROLE_PG_DATABASE_OWNER);
-        where = only_desk();
+        where = desk::only();
     }
     if (OidIsValid(where) && !cached.speaks_for_users) {
-        const Oid marker = get_relname_relid(kDeskTable, where);
+        const Oid marker = get_relname_relid(desk::kMarker, where);
         const Oid owner = OidIsValid(marker) ? table_owner(marker) : schema_owner(where);
         cached.speaks_for_users = OidIsValid(owner) && is_member_of_role_nosuper(login, owner);
         if (!cached.speaks_for_users && OidIsValid(marker))

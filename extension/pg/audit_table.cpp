@@ -1,11 +1,11 @@
 #include "pg/audit_table.h"
+#include "pg/desk.h"
 
 extern "C" {
 #include <access/htup_details.h>
 #include <access/xact.h>
 #include <access/table.h>
 #include <catalog/dependency.h>
-#include <catalog/indexing.h>
 #include <catalog/namespace.h>
 #include <catalog/pg_class.h>
 #include <catalog/pg_trigger.h>
@@ -13,7 +13,6 @@ extern "C" {
 #include <utils/acl.h>
 #include <utils/builtins.h>
 #include <utils/catcache.h>
-#include <utils/fmgroids.h>
 #include <utils/fmgrprotos.h>
 #include <utils/hsearch.h>
 #include <utils/inval.h>
@@ -91,21 +90,6 @@ Policy policy_of(Jsonb *options, const char *column) {
 
 // --- where the rows go
 
-Oid only_desk_schema() {
-    Oid found = InvalidOid;
-    int count = 0;
-    CatCList *const list = SearchSysCacheList1(RELNAMENSP, CStringGetDatum("ticketflow_desk"));
-    for (int i = 0; i < list->n_members; ++i) {
-        const Form_pg_class form = reinterpret_cast<Form_pg_class>(GETSTRUCT(&list->members[i]->tuple));
-        if (form->relkind == RELKIND_RELATION) {
-            found = form->relnamespace;
-            ++count;
-        }
-    }
-    ReleaseSysCacheList(list);
-    return count == 1 ? found : InvalidOid;
-}
-
 Oid find_log(Relation relation, Jsonb *options, const char *fallback) {
     const char *const named = text_option(options, "log");
     if (named) {
@@ -115,8 +99,8 @@ Oid find_log(Relation relation, Jsonb *options, const char *fallback) {
     const Oid own = get_relname_relid(fallback, RelationGetNamespace(relation));
     if (OidIsValid(own))
         return own;
-    const Oid desk = only_desk_schema();
-    return OidIsValid(desk) ? get_relname_relid(fallback, desk) : InvalidOid;
+    const Oid schema = desk::only();
+    return OidIsValid(schema) ? get_relname_relid(fallback, schema) : InvalidOid;
 }
 
 // Anybody may put our trigger on a table of her own, a temporary one even: what that writes must not pass for the desk's.

@@ -1,6 +1,7 @@
 #include "pg/numbering_home.h"
 
 #include "pg/compat.h"
+#include "pg/desk.h"
 #include "pg/numbering_counter.h"
 #include "pg/numbering_gapless.h"
 
@@ -200,31 +201,19 @@ HomePtr cached_home(Oid schema, bool is_desk) {
     return home;
 }
 
-// Schemas that hold a desk's counters, the extension's own left out; at most two are needed.
+// The only desk that counts, or how many there are.
 struct Desks {
-    Oid schema[2];
+    Oid schema;
     int count;
 };
 
-Desks find_desks(Oid own) {
-    return call([own] {
-        Desks desks{{InvalidOid, InvalidOid}, 0};
-        ScanKeyData key;
-        ScanKeyInit(&key, Anum_pg_class_relname, BTEqualStrategyNumber, F_NAMEEQ,
-                    CStringGetDatum(kCountersTable));
-        Relation rel = table_open(RelationRelationId, AccessShareLock);
-        SysScanDesc scan = systable_beginscan(rel, ClassNameNspIndexId, true, nullptr, 1, &key);
-        HeapTuple tuple;
-        while (HeapTupleIsValid(tuple = systable_getnext(scan)) && desks.count < 2) {
-            const Oid schema = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relnamespace;
-            if (schema != own && OidIsValid(get_relname_relid(kSeriesTable, schema)) &&
-                OidIsValid(get_relname_relid(kScopesTable, schema)))
-                desks.schema[desks.count++] = schema;
-        }
-        systable_endscan(scan);
-        table_close(rel, AccessShareLock);
-        return desks;
-    });
+Desks find_desks() {
+    const desk::List all = call([] { return desk::all(); });
+    Desks desks{InvalidOid, 0};
+    for (int i = 0; i < all.count; ++i)
+        if (holds_home(all.schemas[i]) && desks.count++ == 0)
+            desks.schema = all.schemas[i];
+    return desks;
 }
 
 Oid desk_on_path(Oid own) {
@@ -271,11 +260,11 @@ HomePtr home_of_caller(const std::string *prefix) {
     const Oid own = extension_schema();
     Oid schema = desk_on_path(own);
     if (!OidIsValid(schema)) {
-        const Desks desks = find_desks(own);
+        const Desks desks = find_desks();
         if (desks.count == 0)
             return cached_home(own, false);
         if (desks.count == 1)
-            schema = desks.schema[0];
+            schema = desks.schema;
     }
     const HomePtr engine = cached_home(own, false);
     if (OidIsValid(schema)) {
@@ -299,8 +288,8 @@ HomePtr home_for_reading() {
     const Oid on_path = desk_on_path(own);
     if (OidIsValid(on_path))
         return cached_home(on_path, true);
-    const Desks desks = find_desks(own);
-    return desks.count == 1 ? cached_home(desks.schema[0], true) : cached_home(own, false);
+    const Desks desks = find_desks();
+    return desks.count == 1 ? cached_home(desks.schema, true) : cached_home(own, false);
 }
 
 HomePtr home_named(std::string_view desk) {

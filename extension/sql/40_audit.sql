@@ -103,9 +103,8 @@ DECLARE
 BEGIN
   SELECT c.oid INTO found_log FROM pg_catalog.pg_class c WHERE c.relnamespace = schema AND c.relname = 'audit_log' AND c.relkind IN ('r', 'p');
   IF found_log IS NULL THEN
-    SELECT pg_catalog.count(*), pg_catalog.min(l.oid) INTO desks, found_log
-      FROM pg_catalog.pg_class d JOIN pg_catalog.pg_class l ON l.relnamespace = d.relnamespace AND l.relname = 'audit_log' AND l.relkind IN ('r', 'p')
-     WHERE d.relname = 'ticketflow_desk' AND d.relkind = 'r';
+    SELECT pg_catalog.count(*), pg_catalog.min(c.oid) INTO desks, found_log FROM pg_catalog.pg_class c
+     WHERE c.relnamespace = ANY (@extschema@.desks()) AND c.relname = 'audit_log' AND c.relkind IN ('r', 'p');
     IF desks <> 1 THEN
       RAISE EXCEPTION '%', CASE WHEN desks = 0 THEN 'there is no audit_log' ELSE 'several desks have an audit_log' END
         USING ERRCODE = 'object_not_in_prerequisite_state',

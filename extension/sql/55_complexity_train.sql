@@ -24,8 +24,7 @@ BEGIN
    WHERE c.oid = pg_catalog.to_regclass('complexity_models');
   IF found IS NULL THEN
     SELECT array_agg(c.relnamespace::regnamespace) INTO found FROM pg_catalog.pg_class c
-      JOIN pg_catalog.pg_class d ON d.relnamespace = c.relnamespace AND d.relname = 'ticketflow_desk'
-     WHERE c.relname = 'complexity_models' AND c.relkind = 'r';
+     WHERE c.relnamespace = ANY (@extschema@.desks()) AND c.relname = 'complexity_models' AND c.relkind = 'r';
   END IF;
   IF pg_catalog.cardinality(found) = 1 THEN
     RETURN found[1];
