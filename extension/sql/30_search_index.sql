@@ -34,13 +34,13 @@ CREATE FUNCTION @extschema@.bm25_score(index regclass, document tsvector, query 
 LANGUAGE c STABLE STRICT PARALLEL SAFE COST 5000 AS 'MODULE_PATHNAME', 'ticketflow_bm25_score';
 COMMENT ON FUNCTION @extschema@.bm25_score(regclass, tsvector, tsquery) IS
   'The BM25F score of a document with the statistics of an index, 0 if it does not match; the negative of document <@> query '
-  'in a scan of that index. Needs SELECT on the indexed column (42501).';
+  'in a scan of that index. A table stands for its one ticketflow index: bm25_score(tableoid, ...). Needs SELECT on the indexed column (42501).';
 
 CREATE FUNCTION @extschema@.bm25_explain(index regclass, document tsvector, query tsquery) RETURNS jsonb
 LANGUAGE c STABLE STRICT PARALLEL SAFE COST 5000 AS 'MODULE_PATHNAME', 'ticketflow_bm25_explain';
 COMMENT ON FUNCTION @extschema@.bm25_explain(regclass, tsvector, tsquery) IS
   'How bm25_score comes about: the parameters, and for each word of the query its documents, idf, occurrences a label and share '
-  'of the score. Needs SELECT on the indexed column (42501).';
+  'of the score. Needs SELECT on the indexed column, and refuses callers from whom row security hides rows (42501).';
 
 CREATE FUNCTION @extschema@.similar_query(index regclass, document tsvector, terms integer DEFAULT 40) RETURNS tsquery
 LANGUAGE c STABLE STRICT PARALLEL SAFE COST 5000 AS 'MODULE_PATHNAME', 'ticketflow_similar_query';
@@ -55,7 +55,8 @@ RETURNS record LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHN
 COMMENT ON FUNCTION @extschema@.bm25_stats(regclass) IS
   'What a ticketflow index holds: documents (dead ones count until they are merged away), rows without a document, rows that '
   'VACUUM found dead, rows not in a segment yet, segments, average words a document for labels D, C, B, A, bytes of the '
-  'segments, and bytes that wait for old snapshots before they are reused. Needs SELECT on the indexed column (42501).';
+  'segments, and bytes that wait for old snapshots before they are reused. Needs SELECT on the indexed column, and refuses '
+  'callers from whom row security hides rows (42501).';
 
 CREATE FUNCTION @extschema@.bm25_merge(index regclass) RETURNS bigint
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 100000 AS 'MODULE_PATHNAME', 'ticketflow_bm25_merge';
@@ -75,7 +76,7 @@ FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_am a ON a.oid = c.relam AND a.amname = 'ticketflow'
 JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid AND i.indisvalid
 CROSS JOIN LATERAL @extschema@.bm25_stats(c.oid::pg_catalog.regclass) s
-WHERE c.relkind = 'i' AND pg_catalog.has_table_privilege(i.indrelid, 'SELECT')
+WHERE c.relkind = 'i' AND pg_catalog.has_table_privilege(i.indrelid, 'SELECT') AND NOT pg_catalog.row_security_active(i.indrelid)
   AND NOT pg_catalog.pg_is_other_temp_schema(c.relnamespace);
-COMMENT ON VIEW @extschema@.bm25_indexes IS 'Each ticketflow index on a table that the current user may read, with bm25_stats.';
+COMMENT ON VIEW @extschema@.bm25_indexes IS 'Each ticketflow index on a table that the current user may read, all rows of it, with bm25_stats.';
 GRANT SELECT ON @extschema@.bm25_indexes TO PUBLIC;

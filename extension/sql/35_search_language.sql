@@ -19,7 +19,7 @@ LANGUAGE c IMMUTABLE PARALLEL SAFE COST 200
 AS 'MODULE_PATHNAME', 'ticketflow_language_documents';
 COMMENT ON FUNCTION @extschema@.build_documents(regconfig, text, text, text, text[], text[]) IS
   'One labelled document of four parts (a to d, labels A to D; null parts are left out), bounded as bounded_tsvector(). '
-  'hidden_document holds the hidden texts too, with label D; null where there are none.';
+  'hidden_document holds the hidden texts too, with label D; null where there are none. Error: 22023 where the configuration is null.';
 
 CREATE OR REPLACE FUNCTION @extschema@.text_differs(old text, new text) RETURNS boolean
 LANGUAGE c IMMUTABLE PARALLEL SAFE
@@ -46,7 +46,8 @@ CREATE OR REPLACE FUNCTION @extschema@.any_of(query tsquery) RETURNS tsquery
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'ticketflow_language_loosen';
 COMMENT ON FUNCTION @extschema@.any_of(tsquery) IS
-  'The query loosened: any of its terms instead of all of them and of phrases; what it refuses (!) stays refused.';
+  'The query loosened: any of its terms instead of all of them and of phrases; what it refuses as a whole (a & !b) stays refused. '
+  'Finds all that the query finds.';
 
 CREATE OR REPLACE FUNCTION @extschema@.typed_query(configuration regconfig, typed text) RETURNS tsquery
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100

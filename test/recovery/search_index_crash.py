@@ -30,7 +30,7 @@ CREATE FUNCTION differences() RETURNS bigint LANGUAGE sql STABLE
   SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
   SELECT count(*) FROM (VALUES ('w20|w30|w5'::tsquery), ('w1&w2'), ('w1<->w2'), ('!w1'), ('w29:*')) AS q (q), LATERAL (
     SELECT (SELECT array_agg(id || ':' || s ORDER BY o) FROM (SELECT row_number() OVER () o, x.* FROM
-             (SELECT id, -(document <@> q) s FROM d WHERE document @@ q ORDER BY document <@> q LIMIT 1000000) x) y) AS got,
+             (SELECT id, 0 - (document <@> q) s FROM d WHERE document @@ q ORDER BY document <@> q LIMIT 1000000) x) y) AS got,
            (SELECT array_agg(id || ':' || s ORDER BY s DESC, place) FROM
              (SELECT id, ctid place, bm25_score('d_rank', document, q) s FROM d WHERE (document @@ q) IS TRUE) z) AS wanted) r
   WHERE got IS DISTINCT FROM wanted $$;

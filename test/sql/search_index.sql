@@ -8,10 +8,9 @@ CREATE TABLE d (id serial PRIMARY KEY, document tsvector);
 CREATE FUNCTION random_text(words int) RETURNS text LANGUAGE sql VOLATILE
 RETURN (SELECT string_agg('w' || (power(500, random()))::int, ' ') FROM generate_series(1, words));
 -- The best k by the index, and by computing every score and sorting.
--- On a table this small a plan that sorts may look cheaper, and would append the rows that do not match.
 CREATE FUNCTION by_index(q tsquery, k int) RETURNS text[] LANGUAGE sql STABLE SET enable_sort = off
-RETURN (SELECT array_agg(id || ':' || -s ORDER BY o) FROM (SELECT row_number() OVER () o, x.* FROM
-         (SELECT id, document <@> q s FROM d ORDER BY document <@> q LIMIT k) x) y);
+RETURN (SELECT array_agg(id || ':' || (0 - s) ORDER BY o) FROM (SELECT row_number() OVER () o, x.* FROM
+         (SELECT id, document <@> q s FROM d WHERE document @@ q ORDER BY document <@> q LIMIT k) x) y);
 CREATE FUNCTION by_sorting(q tsquery) RETURNS text[] LANGUAGE sql STABLE
 RETURN (SELECT array_agg(id || ':' || s ORDER BY o) FROM (SELECT row_number() OVER () o, x.* FROM
          (SELECT id, bm25_score('d_rank'::text::regclass, document, q) s FROM d WHERE (document @@ q) IS TRUE ORDER BY 2 DESC, ctid) x) y);

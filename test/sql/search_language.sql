@@ -1,7 +1,7 @@
 -- search: the text search configuration `ticketflow`, bounded documents and queries out of what people type.
 \set ECHO none
 BEGIN;
-SELECT plan(41);
+SELECT plan(48);
 SET search_path = public, ticketflow;
 
 CREATE FUNCTION finds(body text, query text) RETURNS boolean LANGUAGE sql
@@ -41,5 +41,16 @@ SELECT is(typed_query('ticketflow', 'printer jams'), 'printer & (jams | jams:*)'
 SELECT lives_ok($$SELECT any_of(typed_query('ticketflow', repeat('w x ', 40000)))$$, 'a page pasted into the search box is no error');
 SELECT lives_ok($$SELECT any_of(typed_query('ticketflow', repeat('-w x or ', 20000) || '"' || repeat('é', 100000)))$$, 'nor is any other');
 SELECT is(any_of('english', 'the dog and the dog, cat')::text, $$'dog' | 'dog' | 'cat'$$, 'any of the words, repeated ones again');
+-- A loosened query finds all that the query finds.
+SELECT is((SELECT string_agg(DISTINCT d, ' ') FROM unnest(ARRAY['a', 'b', 'a b', 'c', 'a c', 'd e', 'x']) d WHERE to_tsvector('simple', d) @@ q::tsquery
+    AND NOT to_tsvector('simple', d) @@ any_of(q::tsquery)), NULL, format('%s loosened: %s', q, any_of(q::tsquery)))
+FROM unnest(ARRAY['a | !b', '(a & !b) | c', '(!a & !b) | c', 'a & !b', 'd <-> e & !a']) q;
+SELECT throws_ok($$SELECT build_documents(NULL, 'a', 'b', 'c', NULL, NULL)$$, '22023', NULL, 'documents need a configuration');
+
+-- A dictionary of words may, by a detour, be the dictionary itself.
+CREATE TEXT SEARCH DICTIONARY p1 (TEMPLATE = ticketflow.ticketflow_parts, Dictionary = 'pg_catalog.english_stem');
+CREATE TEXT SEARCH DICTIONARY p2 (TEMPLATE = ticketflow.ticketflow_parts, Dictionary = 'public.p1');
+ALTER TEXT SEARCH DICTIONARY p1 (Dictionary = 'public.p2');
+SELECT throws_ok($$SELECT ts_lexize('public.p1', 'printers')$$, '54001', NULL, 'a circle of dictionaries is an error, not a crash');
 SELECT * FROM finish();
 ROLLBACK;

@@ -5,6 +5,7 @@ extern "C" {
 #include <access/table.h>
 #include <catalog/index.h>
 #include <catalog/namespace.h>
+#include <catalog/pg_inherits.h>
 #include <catalog/pg_class.h>
 #include <catalog/pg_type.h>
 #include <commands/defrem.h>
@@ -26,6 +27,9 @@ namespace ticketflow::pg::search {
 namespace {
 
 // All of it is PostgreSQL's code: plain C, run inside one call().
+
+// The mark of a call that planning has added; nobody can write it in SQL, and it is not printed.
+constexpr CoercionForm kByPlanner = COERCE_SQL_SYNTAX;
 
 bool is_bound(Node *argument, Oid *index) {
     if (!IsA(argument, FuncExpr))
@@ -95,7 +99,7 @@ Node *bind(SupportRequestSimplify *request) {
         return nullptr;
     Const *const constant = makeConst(REGCLASSOID, -1, InvalidOid, sizeof(Oid), ObjectIdGetDatum(index), false, true);
     FuncExpr *const bound = makeFuncExpr(of_index, TSQUERYOID, list_make2(lsecond(distance->args), constant), InvalidOid, InvalidOid,
-                                         COERCE_EXPLICIT_CALL);
+                                         kByPlanner);
     OpExpr *const ranked = castNode(OpExpr, make_opclause(rank, FLOAT8OID, false, static_cast<Expr *>(linitial(distance->args)),
                                                           reinterpret_cast<Expr *>(bound), InvalidOid, InvalidOid));
     ranked->opfuncid = distance->funcid;
@@ -113,11 +117,13 @@ BoundIndex bound_index(FmgrInfo *function) {
     else if (expression && IsA(expression, FuncExpr))
         arguments = castNode(FuncExpr, expression)->args;
     if (list_length(arguments) != 2 || !is_bound(static_cast<Node *>(lsecond(arguments)), &index))
-        return {InvalidOid, InvalidOid, false};
-    return call([index]() -> BoundIndex {
-        if (get_rel_relkind(index) == RELKIND_PARTITIONED_INDEX)
-            return {index, InvalidOid, true};
-        return {index, IndexGetRelation(index, true), false};
+        return {InvalidOid, InvalidOid, false, false};
+    const bool by_planner = castNode(FuncExpr, lsecond(arguments))->funcformat == kByPlanner;
+    return call([index, by_planner]() -> BoundIndex {
+        const Oid table = IndexGetRelation(index, true);
+        if (get_rel_relkind(index) == RELKIND_PARTITIONED_INDEX || (OidIsValid(table) && has_subclass(table)))
+            return {index, InvalidOid, true, by_planner};
+        return {index, table, false, by_planner};
     });
 }
 

@@ -8,8 +8,9 @@ namespace ticketflow::pg::search {
 
 // The index that planning has bound to the call, if any.
 struct BoundIndex {
-    Oid index, table; // InvalidOid: none; no table where the index is partitioned
-    bool partitioned;
+    Oid index, table; // InvalidOid: none; no table where rows may come from any of several
+    bool several;     // a partitioned table, or one with inheritance children
+    bool by_planner;  // not written by the user: the executor checks the rights on the document's table
 };
 BoundIndex bound_index(FmgrInfo *function);
 

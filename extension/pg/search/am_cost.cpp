@@ -1,6 +1,8 @@
 // The work of a ranked scan is done before its first row: reading the postings of the query's words. Later rows cost little.
 #include "pg/search/am_cost.h"
 
+#include "pg/search/am_scan.h"
+
 #include <algorithm>
 
 extern "C" {
@@ -52,6 +54,8 @@ void estimate_cost(PlannerInfo *root, IndexPath *path, double, CostResult result
     *result.selectivity = estimate.selectivity;
     *result.correlation = 0;
     *result.pages = pages;
+    if (ranked)
+        note_limit(index.indexoid, root->limit_tuples);
     // Two rankings at once cannot be had from one scan.
     if (path->indexorderbys != NIL && list_length(path->indexorderbys) > 1)
         *result.total = *result.startup = 1e15;

@@ -91,7 +91,7 @@ TICKETFLOW_FUNCTION(ticketflow_bm25_explain) {
     using namespace ticketflow::pg;
     using namespace ticketflow::pg::search;
     const Datum document = PG_GETARG_DATUM(1), query = PG_GETARG_DATUM(2);
-    const Numbers &numbers = numbers_for(fcinfo->flinfo, PG_GETARG_OID(0), query);
+    const Numbers &numbers = numbers_for(fcinfo->flinfo, PG_GETARG_OID(0), query, Access::counts);
     const bool matches = call([=] { return DatumGetBool(DirectFunctionCall2(ts_match_vq, document, query)); });
     const std::string text = numbers.answerable ? explain(numbers, document, matches) : "{\"score\": 0, \"matches\": false, \"words\": []}";
     const char *const bytes = text.c_str();

@@ -18,7 +18,7 @@ extern "C" {
 TICKETFLOW_FUNCTION(ticketflow_bm25_stats) {
     using namespace ticketflow::pg;
     using namespace ticketflow::pg::search;
-    OpenIndex index(PG_GETARG_OID(0), AccessShareLock, Access::read);
+    OpenIndex index(PG_GETARG_OID(0), AccessShareLock, Access::counts);
     const Meta meta = read_meta(index.relation());
     uint64 documents = 0, nulls = 0, dead = 0, pending = 0, pages = 0, retired = 0;
     uint64 total[engine::kFields] = {};

@@ -10,6 +10,7 @@ extern "C" {
 #include <access/transam.h>
 #include <storage/indexfsm.h>
 #include <storage/lmgr.h>
+#include <storage/proc.h>
 #include <storage/procarray.h>
 #include <utils/snapmgr.h>
 }
@@ -175,9 +176,12 @@ void free_page_of(Relation index, BlockNumber block, uint64 owner) {
     });
 }
 
-// Only sessions of this database read the index: asked about its table, the horizon leaves out those of others.
+// Only sessions of this database read the index: asked about its table, the horizon leaves out those of others. For a
+// table that only this session sees it leaves out the session's own cursors, too.
 bool nobody_reads(Relation index, uint64 xid) {
     return call([index, xid] {
+        if (RELATION_IS_LOCAL(index) && TransactionIdIsValid(MyProc->xmin) && !TransactionIdPrecedes(static_cast<TransactionId>(xid), MyProc->xmin))
+            return false;
         Relation table = RelationIdGetRelation(index->rd_index->indrelid);
         const bool removable = GlobalVisCheckRemovableFullXid(table, FullTransactionIdFromU64(xid));
         if (table)

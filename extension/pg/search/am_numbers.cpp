@@ -1,14 +1,17 @@
 #include "pg/search/am_numbers.h"
 
-#include "pg/search/am_open.h"
 #include "pg/search/am_options.h"
+
+extern "C" {
+#include <utils/snapmgr.h>
+}
 
 namespace ticketflow::pg::search {
 
-Numbers::Numbers(Oid from, Datum asked) : index(from), query(asked) {
+Numbers::Numbers(Oid from, Datum asked, Access access) : index(from), query(asked) {
     question.require(query.get(), true);
     answerable = question.finish();
-    OpenIndex open(index, AccessShareLock, Access::read);
+    OpenIndex open(index, AccessShareLock, access);
     if (answerable) {
         const Search search(open.relation(), question, false);
         options = options_of(open.relation());
@@ -20,9 +23,26 @@ Numbers::Numbers(Oid from, Datum asked) : index(from), query(asked) {
 
 namespace {
 
+// What numbers depend on besides index and query. PL/pgSQL keeps a simple expression for the whole transaction, so the
+// call alone does not say that it is still the same statement, or the same user.
+struct Moment {
+    TransactionId xmin, xmax;
+    CommandId command;
+    uint64 settings;
+    Oid user;
+    bool operator==(const Moment &) const = default;
+
+    static Moment now() {
+        const Snapshot snapshot = ActiveSnapshotSet() ? call([] { return GetActiveSnapshot(); }) : nullptr;
+        return {snapshot ? snapshot->xmin : InvalidTransactionId, snapshot ? snapshot->xmax : InvalidTransactionId,
+                snapshot ? snapshot->curcid : FirstCommandId, settings_epoch(), GetUserId()};
+    }
+};
+
 struct Kept {
     MemoryContextCallback callback;
     Numbers *numbers;
+    Moment moment;
 };
 
 void forget(void *argument) {
@@ -33,7 +53,7 @@ void forget(void *argument) {
 
 } // namespace
 
-const Numbers &numbers_for(FmgrInfo *function, Oid index, Datum query) {
+const Numbers &numbers_for(FmgrInfo *function, Oid index, Datum query, Access access) {
     if (!function->fn_extra)
         function->fn_extra = call([function] {
             auto *const made = static_cast<Kept *>(MemoryContextAllocZero(function->fn_mcxt, sizeof(Kept)));
@@ -43,9 +63,11 @@ const Numbers &numbers_for(FmgrInfo *function, Oid index, Datum query) {
             return made;
         });
     Kept &kept = *static_cast<Kept *>(function->fn_extra);
-    if (!kept.numbers || kept.numbers->index != index || !kept.numbers->query.equals(query)) {
+    const Moment moment = Moment::now();
+    if (!kept.numbers || kept.numbers->index != index || kept.moment != moment || !kept.numbers->query.equals(query)) {
         forget(&kept);
-        kept.numbers = new Numbers(index, query);
+        kept.numbers = new Numbers(index, query, access);
+        kept.moment = moment;
     }
     return *kept.numbers;
 }

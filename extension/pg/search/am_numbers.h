@@ -1,12 +1,13 @@
 // One index's numbers for one query, kept for the calls of one statement.
 #pragma once
 
+#include "pg/search/am_open.h"
 #include "pg/search/am_search.h"
 
 namespace ticketflow::pg::search {
 
 struct Numbers {
-    Numbers(Oid from, Datum asked);
+    Numbers(Oid from, Datum asked, Access access);
 
     const Oid index;
     const OwnQuery query;
@@ -17,6 +18,6 @@ struct Numbers {
     bool answerable; // whether the query can match anything
 };
 
-const Numbers &numbers_for(FmgrInfo *function, Oid index, Datum query);
+const Numbers &numbers_for(FmgrInfo *function, Oid index, Datum query, Access access);
 
 } // namespace ticketflow::pg::search

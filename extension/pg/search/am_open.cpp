@@ -6,6 +6,7 @@
 
 extern "C" {
 #include <access/genam.h>
+#include <access/table.h>
 #include <catalog/index.h>
 #include <catalog/objectaddress.h>
 #include <catalog/pg_class.h>
@@ -13,6 +14,7 @@ extern "C" {
 #include <nodes/parsenodes.h>
 #include <utils/acl.h>
 #include <utils/lsyscache.h>
+#include <utils/rls.h>
 #include <utils/syscache.h>
 }
 
@@ -35,33 +37,73 @@ bool may_read(Oid table, Relation index) {
     return true;
 }
 
+bool may(Access access, Oid table, Relation index) {
+    switch (access) {
+    case Access::checked:
+        return true;
+    case Access::read:
+        return may_read(table, index);
+    case Access::counts:
+        return may_read(table, index) && check_enable_rls(table, InvalidOid, true) != RLS_ENABLED;
+    case Access::maintain:
+        return owns_relation(RelationGetRelid(index));
+    }
+    return false;
+}
+
+// The ticketflow index of a table, if it has exactly one.
+Oid only_index_of(Oid oid, Oid method) {
+    Relation table = table_open(oid, AccessShareLock);
+    Oid found = InvalidOid;
+    bool several = false;
+    ListCell *cell;
+    foreach (cell, RelationGetIndexList(table)) {
+        Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+        if (index->rd_rel->relam == method && index->rd_index->indisvalid) {
+            several = OidIsValid(found);
+            found = RelationGetRelid(index);
+        }
+        index_close(index, AccessShareLock);
+    }
+    table_close(table, AccessShareLock);
+    return several ? InvalidOid : found;
+}
+
+const char *advice(Access access) {
+    return access == Access::maintain ? "Only the owner of the index may do this."
+           : access == Access::counts ? "SELECT on the indexed columns is needed, and no row may be hidden by row security."
+                                      : "SELECT on the indexed columns is needed.";
+}
+
 } // namespace
 
 OpenIndex::OpenIndex(Oid oid, LOCKMODE lock, Access access) : lock_(lock) {
     struct Result {
         Relation relation;
-        bool exists, fits, allowed;
+        const char *name;
+        bool fits, allowed;
     };
     const Result result = call([oid, lock, access]() -> Result {
+        const char *const name = get_rel_name(oid);
         const char kind = get_rel_relkind(oid);
-        if (kind == '\0')
-            return {nullptr, false, false, false};
-        if (kind != RELKIND_INDEX)
-            return {nullptr, true, false, false};
-        const Oid table = IndexGetRelation(oid, true);
-        Relation relation = index_open(oid, lock);
-        const bool fits = relation->rd_rel->relam == get_index_am_oid("ticketflow", true);
-        const bool allowed = access == Access::read ? may_read(table, relation) : owns_relation(oid);
-        return {relation, true, fits, allowed};
+        const Oid method = get_index_am_oid("ticketflow", true);
+        const bool table = kind == RELKIND_RELATION || kind == RELKIND_MATVIEW;
+        const Oid chosen = table && access != Access::maintain ? only_index_of(oid, method) : kind == RELKIND_INDEX ? oid : InvalidOid;
+        if (!OidIsValid(chosen))
+            return {nullptr, name, false, false};
+        Relation relation = index_open(chosen, lock);
+        const bool fits = relation->rd_rel->relam == method;
+        return {relation, name, fits, fits && may(access, relation->rd_index->indrelid, relation)};
     });
-    if (!result.exists)
+    if (!result.name)
         throw Failure(Condition::undefined_table, "index with OID " + std::to_string(oid) + " does not exist");
+    const std::string name = std::string("\"") + result.name + '"';
     if (!result.fits)
-        throw Failure(Condition::wrong_object_type, "OID " + std::to_string(oid) + " is not an index made with USING ticketflow");
+        throw Failure(Condition::wrong_object_type, name + " is not an index made with USING ticketflow", {},
+                      "Name such an index, or a table that has exactly one.");
     if (!result.allowed)
-        throw Failure(Condition::insufficient_privilege,
-                      std::string("permission denied for index ") + RelationGetRelationName(result.relation), {},
-                      access == Access::read ? "SELECT on the indexed columns is needed." : "Only the owner of the index may do this.");
+        throw Failure(Condition::insufficient_privilege, std::string("permission denied for index ") + RelationGetRelationName(result.relation),
+                      {}, advice(access));
     relation_ = result.relation;
 }
 

@@ -28,6 +28,7 @@ relopt_kind kind;
 char *weights_setting = nullptr;
 char *b_setting = nullptr;
 double k1_setting = -1;
+uint64 epoch = 0;
 
 constexpr double kDefaultK1 = 1.2;
 constexpr const char *kDefaultB = "0.75", *kDefaultWeights = "{1,1,2,3}";
@@ -97,7 +98,12 @@ template <double Largest> bool check_setting(char **value, void **, GucSource) {
     return false;
 }
 
+void string_was_set(const char *, void *) { ++epoch; }
+void real_was_set(double, void *) { ++epoch; }
+
 } // namespace
+
+uint64 settings_epoch() noexcept { return epoch; }
 
 void init() {
     call([] {
@@ -110,11 +116,11 @@ void init() {
         add_int_reloption(kind, "pending_pages", "pages of waiting documents after which an insert makes a segment of them",
                           kDefaultPendingPages, 1, 65536, AccessExclusiveLock);
         DefineCustomStringVariable("ticketflow.weights", "Label weights {D,C,B,A} of ranked search, in place of the index's.", nullptr,
-                                   &weights_setting, "", PGC_USERSET, 0, check_setting<1000.0>, nullptr, nullptr);
+                                   &weights_setting, "", PGC_USERSET, 0, check_setting<1000.0>, string_was_set, nullptr);
         DefineCustomStringVariable("ticketflow.b", "Length normalisation of ranked search, in place of the index's.", nullptr, &b_setting, "",
-                                   PGC_USERSET, 0, check_setting<1.0>, nullptr, nullptr);
+                                   PGC_USERSET, 0, check_setting<1.0>, string_was_set, nullptr);
         DefineCustomRealVariable("ticketflow.k1", "Saturation of ranked search, in place of the index's; -1 takes the index's.", nullptr,
-                                 &k1_setting, -1, -1, 100, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+                                 &k1_setting, -1, -1, 100, PGC_USERSET, 0, nullptr, real_was_set, nullptr);
     });
 }
 

@@ -14,6 +14,8 @@ namespace ticketflow::pg::search {
 void init();
 // The index's own parameters, or the session's where those are set. All can change without a rebuild.
 core::search::Options options_of(Relation index);
+// Changes whenever one of the session's settings is set.
+uint64 settings_epoch() noexcept;
 // Pages of the pending list after which an insert makes a segment of it.
 int pending_limit(Relation index);
 bytea *parse_options(Datum options, bool validate);

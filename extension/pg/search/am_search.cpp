@@ -97,14 +97,14 @@ double score_of(Datum document, TSQuery query, const Question &question, const e
     return engine::to_double(score);
 }
 
-std::vector<engine::Tid> all_rows(Relation index) {
-    std::vector<engine::Tid> rows;
+AllRows all_rows(Relation index) {
+    AllRows rows;
     const Meta meta = read_meta(index);
     for (const ChainEntry &chain : {meta.sealing, meta.pending})
         each_record(index, chain, [&rows](const uint8_t *bytes, size_t size) {
             const engine::RecordView record(bytes, size);
             if (!record.dead())
-                rows.push_back(record.place());
+                (record.null() ? rows.nulls : rows.documents).push_back(record.place());
         });
     for (uint32 i = 0; i < meta.segments; ++i) {
         PageSource source(index, meta.segment[i]);
@@ -113,9 +113,11 @@ std::vector<engine::Tid> all_rows(Relation index) {
             if (row % 8192 == 0)
                 check_for_interrupts();
             if (!segment.dead(row))
-                rows.push_back(segment.place(row));
+                (row < segment.documents() ? rows.documents : rows.nulls).push_back(segment.place(row));
         }
     }
+    std::sort(rows.documents.begin(), rows.documents.end());
+    std::sort(rows.nulls.begin(), rows.nulls.end());
     return rows;
 }
 

@@ -46,7 +46,13 @@ class OwnQuery {
 // What a document scores, computed from the document itself with a search's numbers: 0 unless it matches.
 double score_of(Datum document, TSQuery query, const Question &question, const engine::Model &model);
 
-// Rows of an index in no order, including those whose document is NULL.
-std::vector<engine::Tid> all_rows(Relation index);
+// The operator's value, ascending as scores descend; never minus zero.
+inline double distance_of(double score) noexcept { return score > 0 ? -score : 0; }
+
+// Rows of an index in order of place: those with a document, and those whose document is NULL.
+struct AllRows {
+    std::vector<engine::Tid> documents, nulls;
+};
+AllRows all_rows(Relation index);
 
 } // namespace ticketflow::pg::search

@@ -9,6 +9,7 @@
 
 extern "C" {
 #include <utils/fmgrprotos.h>
+#include <utils/rls.h>
 }
 
 namespace ticketflow::pg::search {
@@ -34,13 +35,15 @@ void append_quoted(std::string &to, std::string_view lexeme) {
     to += '\'';
 }
 
-// Every word of the document, worth its saturated frequency times its rarity. Words that no other document has find nothing.
-std::vector<Candidate> weigh(const engine::Document &document, const engine::Options &options, const engine::Statistics &statistics) {
+// Every word of the document, worth its saturated frequency times its rarity. Words that no other document has find nothing,
+// and are left out; not, though, for whom row security hides documents: she would learn which words those have.
+std::vector<Candidate> weigh(const engine::Document &document, const engine::Options &options, const engine::Statistics &statistics,
+                             bool some_hidden) {
     std::vector<Candidate> candidates;
     const double documents = static_cast<double>(statistics.documents);
     for (size_t i = 0; i < document.words.size(); ++i) {
         const double postings = static_cast<double>(std::min(statistics.postings[i], statistics.documents));
-        if (postings < 2)
+        if (postings < 2 && !some_hidden)
             continue;
         double frequency = 0;
         for (unsigned field = 0; field < engine::kFields; ++field)
@@ -57,10 +60,11 @@ std::string best_words(Relation index, Datum value, size_t terms) {
     ItemPointerData nowhere;
     ItemPointerSet(&nowhere, 0, 1);
     const engine::Document &document = reader.read(value, false, nowhere);
+    const bool some_hidden = call([index] { return check_enable_rls(index->rd_index->indrelid, InvalidOid, true) == RLS_ENABLED; });
     engine::Query query;
     for (const engine::Word &word : document.words)
         query.slots.push_back({std::string(word.lexeme)});
-    std::vector<Candidate> candidates = weigh(document, options_of(index), statistics_of(index, query));
+    std::vector<Candidate> candidates = weigh(document, options_of(index), statistics_of(index, query), some_hidden);
     std::sort(candidates.begin(), candidates.end(), [](const Candidate &a, const Candidate &b) {
         return a.weight != b.weight ? a.weight > b.weight : a.lexeme < b.lexeme;
     });

@@ -148,6 +148,8 @@ TICKETFLOW_FUNCTION(ticketflow_language_documents) {
     constexpr std::size_t kBytesBeforeHidden = 7 * (DocumentBuilder::kMaxBytes / 8);
     constexpr std::uint32_t kLastBeforeHidden = 7 * (DocumentBuilder::kMaxPosition / 8);
 
+    if (PG_ARGISNULL(0))
+        throw ticketflow::core::Failure(ticketflow::core::Condition::invalid_parameter_value, "the text search configuration must not be null");
     DocumentReader reader(PG_GETARG_OID(0));
     constexpr Label kLabels[] = {Label::A, Label::B, Label::C};
     for (int i = 0; i < 3; i++)

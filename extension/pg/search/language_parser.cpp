@@ -190,6 +190,8 @@ TICKETFLOW_FUNCTION(ticketflow_language_parts_init) {
 }
 
 TICKETFLOW_FUNCTION(ticketflow_language_parts_lexize) {
+    // Its dictionary of words may be one of this kind again, even itself by a detour.
+    call([] { check_stack_depth(); });
     const auto *const dictionary = reinterpret_cast<const Dictionary *>(DatumGetPointer(PG_GETARG_DATUM(0)));
     const auto *const text = reinterpret_cast<const char *>(DatumGetPointer(PG_GETARG_DATUM(1)));
     return PointerGetDatum(lexize(dictionary, {text, static_cast<std::size_t>(PG_GETARG_INT32(2))}));

@@ -78,7 +78,7 @@ class Reader {
         return "(" + text(item + node.left) + symbol + text(item + 1) + ")";
     }
 
-    // Positive terms go to `wanted`, what must not occur to `refused`.
+    // Of what every match satisfies, NOTs go to `refused`; of the rest, `wanted` gets terms one of which every match satisfies.
     void sort(std::vector<std::string> &wanted, std::vector<std::string> &refused) const { sort(GETQUERY(query_), wanted, refused); }
 
     void positive(std::vector<std::string> &lexemes) const { positive(GETQUERY(query_), lexemes); }
@@ -100,15 +100,31 @@ class Reader {
 
     void sort(const QueryItem *item, std::vector<std::string> &wanted, std::vector<std::string> &refused) const {
         call([] { check_stack_depth(); });
-        if (item->type == QI_VAL) {
-            wanted.push_back(value(item->qoperand));
-        } else if (item->qoperator.oper == OP_NOT) {
+        if (is(item, OP_NOT)) {
             refused.push_back(text(item));
-        } else {
+        } else if (is(item, OP_AND)) {
             sort(item + item->qoperator.left, wanted, refused);
             sort(item + 1, wanted, refused);
+        } else {
+            alternatives(item, wanted);
         }
     }
+
+    void alternatives(const QueryItem *item, std::vector<std::string> &wanted) const {
+        call([] { check_stack_depth(); });
+        if (item->type == QI_VAL)
+            return wanted.push_back(value(item->qoperand));
+        if (is(item, OP_NOT))
+            return wanted.push_back(text(item));
+        const QueryItem *const left = item + item->qoperator.left, *const right = item + 1;
+        const bool both = is(item, OP_OR);
+        if (both || !is(left, OP_NOT) || is(right, OP_NOT))
+            alternatives(left, wanted);
+        if (both || !is(right, OP_NOT))
+            alternatives(right, wanted);
+    }
+
+    static bool is(const QueryItem *item, int8 oper) { return item->type == QI_OPR && item->qoperator.oper == oper; }
 
     void positive(const QueryItem *item, std::vector<std::string> &lexemes) const {
         call([] { check_stack_depth(); });
