@@ -140,9 +140,11 @@ walk_through() {
     token=$(curl -s "$url/rpc/login" -H 'Content-Type: application/json' \
         -d "{\"email\": \"astrid@fjordlink.example\", \"password\": \"$(password astrid)\"}" | sed -n 's/.*"token" *: *"\([^"]*\)".*/\1/p')
     [ -n "$token" ] || fail "signing in over HTTP gave no token; see $var/service.log"
-    printf '%s    curl %s/rpc/search_tasks -H "Authorization: Bearer $TOKEN" -d '"'"'{"query": "label printer jams", "max_results": 2}'"'"'%s\n' "$dim" "$url" "$plain"
-    curl -sf "$url/rpc/search_tasks" -H "Authorization: Bearer $token" -H 'Content-Type: application/json' \
-        -d '{"query": "label printer jams", "max_results": 2}' || fail "the search over HTTP failed; see $var/service.log"
+    local body='{"query": "label printer jams", "max_results": 2}'
+    printf "%s    TOKEN=...   # of POST /rpc/login, see below\n    curl %s/rpc/search_tasks -H \"Authorization: Bearer \$TOKEN\" -H 'Content-Type: application/json' -d '%s'%s\n" \
+        "$dim" "$url" "$body" "$plain"
+    curl -sf "$url/rpc/search_tasks" -H "Authorization: Bearer $token" -H 'Content-Type: application/json' -d "$body" ||
+        fail "the search over HTTP failed; see $var/service.log"
     echo
 }
 

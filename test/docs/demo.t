@@ -19,13 +19,20 @@ is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 port=20000
 until is_free "$port" && is_free $((port + 1)) && is_free $((port + 2)); do port=$((port + 7)); done
 
-echo 1..11
+echo 1..12
 scripts/demo --port "$port" >"$output" 2>&1
 report $? "the demo runs to its end"
 for sign in 'TKT-20[0-9][0-9]-[0-9]{4}' '<mark>' 'in_progress' 'typical ticket' '"snippet":' 'psql -h'; do
     grep -qE "$sign" "$output"
     report $? "and shows: $sign"
 done
+command=$(sed 's/\x1b\[[0-9;]*m//g' "$output" | grep -A1 'TOKEN=' | tail -1)
+password=$(sed -n 's/.*password \([0-9a-f]*\).*/\1/p' "$output")
+TOKEN=$(curl -s "http://127.0.0.1:$port/rpc/login" -H 'Content-Type: application/json' \
+    -d "{\"email\": \"astrid@fjordlink.example\", \"password\": \"$password\"}" | sed -n 's/.*"token" *: *"\([^"]*\)".*/\1/p')
+export TOKEN
+bash -c "$command" 2>/dev/null | grep -q '"snippet":'
+report $? "the command that it prints works as printed"
 scripts/demo --port "$port" >"$output" 2>&1
 report $? "it runs again"
 scripts/demo --stop >"$output" 2>&1 && is_free "$port" && is_free $((port + 1))
