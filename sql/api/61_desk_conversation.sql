@@ -154,7 +154,7 @@ BEGIN
          e.old_value, e.new_value, e.content, e.is_internal
     FROM (SELECT h.created_at AS happened_at, h.change_type::text AS kind, h.id, h.user_id::text AS user_id, h.field::text AS field,
                  h.old_value, h.new_value, NULL::text AS content, false AS is_internal, 1 AS place
-            FROM task_history h WHERE h.task_id = task_timeline.task_id
+            FROM history_trail h WHERE h.task_id = task_timeline.task_id
           UNION ALL
           SELECT c.created_at, 'comment', c.id, c.user_id, NULL, NULL, NULL, c.content, c.is_internal, 2
             FROM task_comments c WHERE c.task_id = task_timeline.task_id

@@ -89,7 +89,7 @@ SELECT audit_partitions();
 DO $$
 BEGIN
   PERFORM apply_policy(it.name::regclass, 'admin', 'ticketflow_admin', $r$(SELECT acting_role() = 'admin')$r$)
-     FROM unnest(ARRAY['audit_contexts', 'audit_seals', 'audit_archives', 'task_history_archive']) AS it (name);
+     FROM unnest(ARRAY['audit_contexts', 'audit_seals', 'audit_archives']) AS it (name);
 END
 $$;
-GRANT SELECT ON audit_trail, audit_contexts, audit_seals, audit_archives, task_history_archive TO ticketflow_admin;
+GRANT SELECT ON audit_trail, audit_contexts, audit_seals, audit_archives TO ticketflow_admin;

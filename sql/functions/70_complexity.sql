@@ -30,7 +30,7 @@ BEGIN ATOMIC
            count(*) FILTER (WHERE c.field = 'status'
              AND c.old_value IN (SELECT s.status FROM task_statuses s WHERE s.stage IN ('resolved', 'closed'))
              AND c.new_value IN (SELECT s.status FROM task_statuses s WHERE s.stage IN ('open', 'waiting'))) AS reopens
-      FROM task_history c WHERE c.task_id = t.id AND c.change_type = 'updated') h;
+      FROM history_trail c WHERE c.task_id = t.id AND c.change_type = 'updated') h;
 END;
 COMMENT ON FUNCTION complexity_details(integer[]) IS
   'What complexity_score() may know of tickets beside their text: counts of comments, attachments, reassignments and reopens, '

@@ -10,7 +10,7 @@ CREATE OR REPLACE VIEW status_intervals WITH (security_invoker = true) AS
 WITH change AS (
   SELECT h.task_id, h.old_value, h.new_value, h.created_at,
          row_number() OVER w AS position, lead(h.created_at) OVER w AS next_at
-  FROM task_history h WHERE h.field = 'status' AND h.change_type = 'updated'
+  FROM history_trail h WHERE h.field = 'status' AND h.change_type = 'updated'
   WINDOW w AS (PARTITION BY h.task_id ORDER BY h.id)
 ), stay AS (
   SELECT t.id AS task_id, COALESCE(c.old_value, t.status) AS status, 0::bigint AS position, t.created_at AS started_at, c.created_at AS ended_at
@@ -37,6 +37,7 @@ WITH reply AS (
   SELECT c.task_id, min(c.created_at) AS first_at, count(*) AS replies
   FROM task_comments c JOIN tasks t ON t.id = c.task_id JOIN users u ON u.id = c.user_id
   WHERE NOT c.is_internal AND u.role <> 'customer' AND c.user_id <> t.created_by
+    AND NOT EXISTS (SELECT FROM ticket_auto_responses a WHERE a.comment_id = c.id)
   GROUP BY c.task_id
 ), stay AS (
   SELECT i.task_id,
@@ -48,13 +49,25 @@ WITH reply AS (
   FROM (SELECT s.*, COALESCE(lag(s.stage) OVER (PARTITION BY s.task_id ORDER BY s.position), 'open') IN ('open', 'waiting') AS was_active
         FROM status_intervals s) i
   GROUP BY i.task_id
+), assignment AS (
+  SELECT h.task_id, h.field, h.old_value, h.new_value, h.created_at, h.id
+  FROM history_trail h WHERE h.field IN ('assignee_id', 'assigned_team_id') AND h.change_type = 'updated'
+), station AS (
+  -- Who had it, in turn: from opening on what the first change replaced, or what is there still.
+  SELECT t.id AS task_id, f.field, CASE WHEN c.task_id IS NULL THEN f.value ELSE c.old_value END AS holder, t.created_at AS started_at, 0 AS position
+  FROM tasks t CROSS JOIN LATERAL (VALUES ('assignee_id', t.assignee_id::text), ('assigned_team_id', t.assigned_team_id::text)) f (field, value)
+  LEFT JOIN (SELECT DISTINCT ON (a.task_id, a.field) a.* FROM assignment a ORDER BY a.task_id, a.field, a.id) c ON c.task_id = t.id AND c.field = f.field
+  UNION ALL
+  SELECT a.task_id, a.field, a.new_value, a.created_at, a.id FROM assignment a
 ), handoff AS (
-  SELECT h.task_id,
-         count(*) FILTER (WHERE h.field = 'assignee_id' AND h.old_value IS NOT NULL AND h.new_value IS NOT NULL) AS person_handoffs,
-         count(*) FILTER (WHERE h.field = 'assigned_team_id' AND h.old_value IS NOT NULL AND h.new_value IS NOT NULL) AS team_handoffs,
-         min(h.created_at) FILTER (WHERE h.field = 'assignee_id' AND h.new_value IS NOT NULL) AS first_assigned_at
-  FROM task_history h WHERE h.field IN ('assignee_id', 'assigned_team_id') AND h.change_type = 'updated'
-  GROUP BY h.task_id
+  -- A queue between two people, or a person between two queues, is passed over.
+  SELECT s.task_id,
+         count(*) FILTER (WHERE s.field = 'assignee_id' AND s.holder <> s.holder_before) AS person_handoffs,
+         count(*) FILTER (WHERE s.field = 'assigned_team_id' AND s.holder <> s.holder_before) AS team_handoffs,
+         min(s.started_at) FILTER (WHERE s.field = 'assignee_id') AS first_assigned_at
+  FROM (SELECT n.*, lag(n.holder) OVER (PARTITION BY n.task_id, n.field ORDER BY n.position) AS holder_before
+        FROM station n WHERE n.holder IS NOT NULL) s
+  GROUP BY s.task_id
 )
 SELECT t.id AS task_id, t.ticket_number, t.category, t.priority, t.severity, t.status, s.stage, t.assignee_type,
        CASE t.assignee_type WHEN 'user' THEN t.assignee_id END AS assignee_id,
@@ -68,7 +81,8 @@ SELECT t.id AS task_id, t.ticket_number, t.category, t.priority, t.severity, t.s
        COALESCE(y.reopens, 0) AS reopens, COALESCE(y.open_seconds, 0)::bigint AS agent_seconds,
        COALESCE(y.waiting_seconds, 0)::bigint AS waiting_seconds,
        COALESCE(f.person_handoffs, 0) AS person_handoffs, COALESCE(f.team_handoffs, 0) AS team_handoffs,
-       f.first_assigned_at, t.due_date, t.due_date < COALESCE(solved.first_at, now()) AS is_overdue,
+       f.first_assigned_at, t.due_date, 
+       t.due_date < CASE WHEN s.stage IN ('resolved', 'closed') THEN COALESCE(solved.last_at, now()) ELSE now() END AS is_overdue,
        t.estimated_hours, t.actual_hours, c.complexity_score, c.escalation_recommended,
        CASE WHEN s.stage IN ('open', 'waiting') THEN extract(epoch FROM now() - t.created_at)::bigint END AS age_seconds,
        extract(epoch FROM now() - t.updated_at)::bigint AS idle_seconds
@@ -96,7 +110,7 @@ COMMENT ON COLUMN tickets.team_id IS 'The team it is queued to; null where a per
 COMMENT ON COLUMN tickets.organization_id IS 'The customer organisation that it belongs to.';
 COMMENT ON COLUMN tickets.created_at IS 'When it was opened.';
 COMMENT ON COLUMN tickets.created_on IS 'The day it was opened, in report_time_zone().';
-COMMENT ON COLUMN tickets.first_response_at IS 'First public comment by somebody of the desk other than the requester; null where there is none.';
+COMMENT ON COLUMN tickets.first_response_at IS 'First public comment by somebody of the desk other than the requester, automatic responses left out; null where there is none.';
 COMMENT ON COLUMN tickets.first_response_seconds IS 'Seconds from opening to the first response.';
 COMMENT ON COLUMN tickets.public_replies IS 'Number of such comments: 1 is a one-touch ticket.';
 COMMENT ON COLUMN tickets.first_solved_at IS 'When it was first resolved or closed.';
@@ -106,11 +120,11 @@ COMMENT ON COLUMN tickets.full_resolution_seconds IS 'Seconds from opening to th
 COMMENT ON COLUMN tickets.reopens IS 'How often it went from solved back to work.';
 COMMENT ON COLUMN tickets.agent_seconds IS 'Seconds in statuses where the desk has the next move.';
 COMMENT ON COLUMN tickets.waiting_seconds IS 'Seconds in statuses where the desk waits for somebody else.';
-COMMENT ON COLUMN tickets.person_handoffs IS 'How often it passed from one person to another.';
-COMMENT ON COLUMN tickets.team_handoffs IS 'How often it passed from one team to another.';
-COMMENT ON COLUMN tickets.first_assigned_at IS 'When a person first got it after it was opened.';
+COMMENT ON COLUMN tickets.person_handoffs IS 'How often it passed from one person to another, also through a queue.';
+COMMENT ON COLUMN tickets.team_handoffs IS 'How often it passed from one team''s queue to another''s, also through a person.';
+COMMENT ON COLUMN tickets.first_assigned_at IS 'When a person first had it: created_at where it was opened with an assignee.';
 COMMENT ON COLUMN tickets.due_date IS 'When it was to be solved.';
-COMMENT ON COLUMN tickets.is_overdue IS 'Whether it was (or is now) not solved by its due date; null without one.';
+COMMENT ON COLUMN tickets.is_overdue IS 'Whether the last solution came after its due date, or is still to come after it; null without one.';
 COMMENT ON COLUMN tickets.estimated_hours IS 'Hours expected.';
 COMMENT ON COLUMN tickets.actual_hours IS 'Hours spent.';
 COMMENT ON COLUMN tickets.complexity_score IS 'Complexity, 0 to 100; null where none was computed.';

@@ -54,7 +54,7 @@ COMMENT ON COLUMN resolution.overdue IS 'Solved after their due date.';
 CREATE OR REPLACE VIEW reopening WITH (security_invoker = true) AS
 SELECT t.category, count(*) AS solved, count(*) FILTER (WHERE t.reopens > 0) AS reopened, sum(t.reopens)::bigint AS reopens,
        round(count(*) FILTER (WHERE t.reopens > 0)::numeric / count(*), 4) AS reopen_rate
-FROM tickets t WHERE t.first_solved_at IS NOT NULL GROUP BY t.category;
+FROM tickets t WHERE t.first_solved_at IS NOT NULL OR t.reopens > 0 GROUP BY t.category;
 COMMENT ON VIEW reopening IS 'How often solved tickets come back.';
 COMMENT ON COLUMN reopening.category IS 'Category.';
 COMMENT ON COLUMN reopening.solved IS 'Tickets that were solved at least once.';

@@ -10,9 +10,9 @@ WITH event AS (
         FROM status_intervals s) i
   WHERE i.position > 0 AND i.now_done <> i.was_done
   UNION ALL
-  -- Tickets that came solved have a stamp and no change of status.
-  SELECT v.solved_at, 0, 1, 0 FROM tickets v
-  WHERE v.solved_at IS NOT NULL AND NOT EXISTS (SELECT FROM status_intervals s WHERE s.task_id = v.task_id AND s.position > 0)
+  -- A ticket that came solved has no change of status that says when; a stamp may, until a reopening clears it.
+  SELECT CASE WHEN v.reopens = 0 THEN COALESCE(v.solved_at, s.started_at) ELSE s.started_at END, 0, 1, 0
+  FROM status_intervals s JOIN tickets v USING (task_id) WHERE s.position = 0 AND s.stage IN ('resolved', 'closed')
 )
 SELECT (e.at AT TIME ZONE report_time_zone())::date AS day, sum(e.created)::bigint AS created, sum(e.solved)::bigint AS solved,
        sum(e.reopened)::bigint AS reopened,
