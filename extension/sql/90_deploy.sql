@@ -33,7 +33,9 @@ BEGIN
       USING ERRCODE = 'lock_not_available', HINT = 'Wait until it ends, then deploy again; deploy is idempotent.';
   END IF;
   PERFORM pg_catalog.set_config('client_min_messages', 'warning', true);
+  PERFORM @extschema@.deploy_check_other_desks(desk, api, report);
   PERFORM @extschema@.deploy_prepare(desk, api, report);
+  PERFORM @extschema@.deploy_check_strangers(desk, api, report);
 
   FOR script IN SELECT s.kind, s.name, s.body, pg_catalog.md5(s.body) AS checksum FROM @extschema@.desk_scripts() s LOOP
     PERFORM pg_catalog.set_config('search_path',
@@ -75,7 +77,9 @@ $$;
 COMMENT ON PROCEDURE @extschema@.deploy(text, text, text) IS
   'Creates or upgrades a desk: its tables in schema desk, the functions that HTTP exposes in schema api, the views for '
   'reporting tools in schema report. One transaction, idempotent; applied migrations are recorded in <desk>.ticketflow_migrations. '
-  'Errors: 42602 bad schema name, 55P03 another deploy runs, 42P07 a foreign object is in the way, 55000 a migration was altered.';
+  'Errors: 42602 bad schema name, 55P03 another deploy runs, 42P07 a foreign object is in the way, 55006 a schema of another desk, '
+  '42501 everybody may create in one of the schemas, or a function or view of the desk belongs to a stranger, 55000 a migration was altered. '
+  'Warns where another role may create in them.';
 
 -- private section
 
@@ -138,3 +142,74 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.deploy_prepare(text, text, text) IS 'Private to deploy(): the schemas, pgcrypto and the migrations table.';
+
+CREATE OR REPLACE FUNCTION @extschema@.deploy_check_other_desks(desk text, api text, report text) RETURNS void
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  other regnamespace;
+  taken text[];
+  wrong text;
+BEGIN
+  FOREACH other IN ARRAY @extschema@.desks() LOOP
+    CONTINUE WHEN other = pg_catalog.to_regnamespace(pg_catalog.quote_ident(desk));
+    taken := ARRAY(SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE n.oid = other);
+    -- Who may not read the other desk's row may not create in its schemas either.
+    IF pg_catalog.has_table_privilege(pg_catalog.format('%s.ticketflow_desk', other), 'SELECT') THEN
+      EXECUTE pg_catalog.format('SELECT $1 || d.api_schema || d.report_schema FROM %s.ticketflow_desk d', other) INTO taken USING taken;
+    END IF;
+    SELECT name INTO wrong FROM pg_catalog.unnest(ARRAY[desk, api, report]) AS name WHERE name = ANY (taken) LIMIT 1;
+    IF wrong IS NOT NULL THEN
+      RAISE EXCEPTION 'schema "%" belongs to the desk in schema %', wrong, other
+        USING ERRCODE = 'object_in_use', HINT = 'Give each desk three schemas of its own, for example acme, acme_api and acme_report.';
+    END IF;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.deploy_check_other_desks(text, text, text) IS 'Private to deploy(): refuses schemas of another desk (55006).';
+
+-- Functions of a desk run with its owner's rights and find names in these schemas: whoever creates there, or owns one of
+-- the functions or views, could act as the owner.
+CREATE OR REPLACE FUNCTION @extschema@.deploy_check_strangers(desk text, api text, report text) RETURNS void
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  schemas oid[] := ARRAY(
+    SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname IN (desk, api, report)
+    UNION SELECT e.extnamespace FROM pg_catalog.pg_extension e WHERE e.extname IN ('ticketflow', 'pgcrypto'));
+  scripts text := (SELECT pg_catalog.string_agg(s.body, E'\n') FROM @extschema@.desk_scripts() s WHERE s.kind <> 'migrations');
+  it record;
+BEGIN
+  FOR it IN
+    SELECT n.nspname AS schema, a.grantee, pg_catalog.pg_get_userbyid(a.grantee) AS role
+      FROM pg_catalog.pg_namespace n CROSS JOIN LATERAL pg_catalog.aclexplode(n.nspacl) a
+     WHERE n.oid = ANY (schemas) AND a.privilege_type = 'CREATE' AND a.grantee <> n.nspowner AND a.grantee <> CURRENT_USER::regrole
+     ORDER BY a.grantee
+  LOOP
+    IF it.grantee = 0 THEN
+      RAISE EXCEPTION 'everybody may create objects in schema "%"', it.schema
+        USING ERRCODE = 'insufficient_privilege', DETAIL = 'A function made there could run with the rights of the desk''s owner.',
+              HINT = pg_catalog.format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC; then deploy again, or deploy into a schema of its own.', it.schema);
+    END IF;
+    RAISE WARNING 'role "%" may create objects in schema "%"', it.role, it.schema
+      USING DETAIL = 'What it makes there could run with the rights of the desk''s owner.', HINT = 'Revoke that right unless the role is trusted like the owner.';
+  END LOOP;
+  FOR it IN
+    SELECT 'function' AS kind, p.oid::regprocedure::text AS name, p.proowner AS owner FROM pg_catalog.pg_proc p
+     WHERE p.pronamespace = ANY (schemas) AND pg_catalog.strpos(scripts, 'FUNCTION ' || p.proname || '(') > 0
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+    UNION ALL
+    SELECT 'view', c.oid::regclass::text, c.relowner FROM pg_catalog.pg_class c
+     WHERE c.relnamespace = ANY (schemas) AND c.relkind = 'v' AND pg_catalog.strpos(scripts, 'VIEW ' || c.relname || ' ') > 0
+  LOOP
+    -- The owner of the desk, past and present, is whom deploying concerns; a superuser needs no trick.
+    CONTINUE WHEN it.owner = CURRENT_USER::regrole OR (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.oid = it.owner)
+      OR it.owner = (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass(pg_catalog.format('%I.ticketflow_desk', desk)));
+    RAISE EXCEPTION '% % belongs to role "%"', it.kind, it.name, pg_catalog.pg_get_userbyid(it.owner)
+      USING ERRCODE = 'insufficient_privilege', DETAIL = 'The desk has one of that name, which would stay that role''s to change.',
+            HINT = pg_catalog.format('DROP it, or ALTER %s ... OWNER TO the desk''s owner; then deploy again.', pg_catalog.upper(it.kind));
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.deploy_check_strangers(text, text, text) IS
+  'Private to deploy(): refuses schemas in which everybody may create and functions or views of a stranger (42501).';

@@ -2,7 +2,7 @@
 -- CALL ticketflow.deploy(): a desk from nothing, again, beside another, and refused.
 \set ECHO none
 BEGIN;
-SELECT plan(19);
+SELECT plan(28);
 
 SELECT lives_ok('CALL ticketflow.deploy()', 'deploys into public, api and report');
 CREATE TEMP TABLE applied AS SELECT * FROM ticketflow_migrations;
@@ -20,6 +20,26 @@ CREATE TABLE busy.tasks (a int);
 SELECT throws_ok($$CALL ticketflow.deploy('busy', 'busy_api', 'busy_report')$$, '42P07', NULL, 'a foreign table of the same name is in the way');
 SELECT hasnt_table('busy', 'users', 'and nothing is half done');
 SELECT hasnt_schema('busy_api', 'not even a schema');
+
+-- schemas of another desk, and what a stranger could leave there
+SELECT throws_ok($$CALL ticketflow.deploy('mine', 'acme_api', 'mine_report')$$, '55006', NULL, 'a schema that another desk exposes is refused');
+SELECT throws_ok($$CALL ticketflow.deploy('acme_report', 'a1', 'r1')$$, '55006', NULL, 'also for the tables');
+SELECT throws_ok($$CALL ticketflow.deploy('mine', 'public', 'mine_report')$$, '55006', NULL, 'so is the desk itself');
+SELECT hasnt_schema('mine', 'and nothing is made');
+CREATE ROLE test_stranger;
+GRANT CREATE ON SCHEMA api TO PUBLIC;
+SELECT throws_ok('CALL ticketflow.deploy()', '42501', 'everybody may create objects in schema "api"', 'a schema open to everybody is refused');
+REVOKE CREATE ON SCHEMA api FROM PUBLIC;
+GRANT CREATE ON SCHEMA api TO test_stranger;
+SELECT lives_ok('CALL ticketflow.deploy()', 'one open to a role is warned of');
+ALTER FUNCTION api.me() OWNER TO test_stranger;
+SELECT throws_ok('CALL ticketflow.deploy()', '42501', 'function api.me() belongs to role "test_stranger"', 'a function of a stranger is not taken over');
+ALTER FUNCTION api.me() OWNER TO CURRENT_USER;
+ALTER VIEW report.flow OWNER TO test_stranger;
+SELECT throws_ok('CALL ticketflow.deploy()', '42501', NULL, 'nor is a view');
+ALTER VIEW report.flow OWNER TO CURRENT_USER;
+REVOKE CREATE ON SCHEMA api FROM test_stranger;
+SELECT lives_ok('CALL ticketflow.deploy()', 'mended, it deploys');
 
 -- what a DBA may have added in the meantime
 INSERT INTO users (id, email, role, is_approved) VALUES ('dba', 'dba@x.test', 'admin', true);
