@@ -20,16 +20,17 @@ const char *kSettings = "SELECT set_config($1,$2,true),set_config($3,$4,true),se
 
 struct Work {
     const char *sql;
-    std::vector<const char *> values;
+    std::vector<std::string> values; // # stands for a number that changes from call to call, as in rpc.lua
+    int numbers = 1;
 };
 
 Work work_of(const std::string &name) {
     if (name == "get_task")
-        return {"SELECT row_to_json(t)::text FROM api.get_task($1::int) t", {"17"}};
+        return {"SELECT row_to_json(t)::text FROM api.get_task($1::int) t", {"#"}, 10000};
     if (name == "create_task")
         return {"SELECT row_to_json(t)::text FROM api.create_task($1::text,$2::text) t", {"Printer", "Stuck"}};
     if (name == "search_tasks")
-        return {"SELECT row_to_json(t)::text FROM api.search_tasks($1::text) t", {"printer driver"}};
+        return {"SELECT row_to_json(t)::text FROM api.search_tasks($1::text) t", {"printer driver #"}, 97};
     return {"SELECT row_to_json(t)::text FROM api.list_tasks() t", {}};
 }
 
@@ -44,9 +45,17 @@ void client(const std::string &database, const Work &work) {
                               "request.headers", "{\"host\":\"localhost\",\"authorization\":\"Bearer\"}", "request.jwt.claims",
                               "{\"role\":\"bench_agent\",\"sub\":\"user1\"}", "app.current_user_id", "user1", "role", "bench_agent"};
     PQenterPipelineMode(connection);
-    while (running) {
+    std::vector<std::string> values(work.values.size());
+    std::vector<const char *> pointers(work.values.size());
+    for (int number = 0; running; number = (number + 1) % work.numbers) {
+        for (size_t i = 0; i < values.size(); ++i) {
+            values[i] = work.values[i];
+            if (auto at = values[i].find('#'); at != std::string::npos)
+                values[i].replace(at, 1, std::to_string(number + 1));
+            pointers[i] = values[i].c_str();
+        }
         PQsendQueryPrepared(connection, "s", 14, settings, nullptr, nullptr, 1);
-        PQsendQueryPrepared(connection, "c", int(work.values.size()), work.values.data(), nullptr, nullptr, 1);
+        PQsendQueryPrepared(connection, "c", int(pointers.size()), pointers.data(), nullptr, nullptr, 1);
         PQpipelineSync(connection);
         bool sound = true, synced = false;
         while (!synced && PQstatus(connection) == CONNECTION_OK) {

@@ -4,7 +4,9 @@ DO $$ BEGIN
   IF to_regrole('bench_web') IS NULL THEN CREATE ROLE bench_web LOGIN NOINHERIT; END IF;
 END $$;
 GRANT bench_agent TO bench_web;
+CREATE EXTENSION IF NOT EXISTS ticketflow;
 CREATE SCHEMA api;
+SET search_path = public, ticketflow;
 GRANT USAGE ON SCHEMA api TO bench_agent, bench_web;
 CREATE TABLE api.tasks (
   id serial PRIMARY KEY, ticket_number text NOT NULL, title text NOT NULL, description text, status text NOT NULL DEFAULT 'open',
@@ -13,7 +15,8 @@ CREATE TABLE api.tasks (
 INSERT INTO api.tasks (ticket_number, title, description, created_by)
   SELECT 'TKT-2026-' || lpad(i::text, 4, '0'), 'Printer ' || i || ' on floor ' || i % 7,
     'The queue is stuck since the update of driver ' || i % 97 || '; restarting did not help.', 'user' || i % 5 FROM generate_series(1, 10000) i;
-CREATE INDEX ON api.tasks USING gin (document);
+CREATE INDEX ON api.tasks USING ticketflow (document);
+COMMENT ON TABLE api.tasks IS '@behavior -insert -update -delete'; -- PostGraphile makes a mutation createTask of its own otherwise
 ALTER TABLE api.tasks ENABLE ROW LEVEL SECURITY;
 CREATE POLICY mine ON api.tasks TO bench_agent USING (created_by = current_setting('app.current_user_id', true) OR status = 'open')
   WITH CHECK (created_by = current_setting('app.current_user_id', true));
@@ -24,7 +27,7 @@ CREATE FUNCTION api.create_task(title text, description text) RETURNS api.tasks 
   AS $$ INSERT INTO api.tasks (ticket_number, title, description, created_by)
         VALUES ('TKT-NEW', title, description, current_setting('app.current_user_id')) RETURNING tasks $$;
 CREATE FUNCTION api.search_tasks(query text) RETURNS SETOF api.tasks LANGUAGE sql STABLE
-  AS $$ SELECT * FROM api.tasks t WHERE t.document @@ plainto_tsquery('english', query) ORDER BY t.id LIMIT 10 $$;
+  AS $$ SELECT * FROM api.tasks t ORDER BY t.document <@> plainto_tsquery('english', query) LIMIT 10 $$;
 CREATE FUNCTION api.list_tasks() RETURNS TABLE (id int, ticket_number text, title text, status text, created_at timestamptz)
   LANGUAGE sql STABLE AS 'SELECT t.id, t.ticket_number, t.title, t.status, t.created_at FROM api.tasks t ORDER BY t.id LIMIT 200';
 ANALYZE api.tasks;
