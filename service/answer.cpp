@@ -8,8 +8,11 @@ namespace {
 
 // Whatever a function put into a header, a line break in it must not start another one.
 void append_clean(std::string &out, std::string_view text) {
-    for (char c : text)
-        out += c == '\r' || c == '\n' || c == '\0' ? ' ' : c;
+    static constexpr std::string_view kForbidden("\r\n\0", 3);
+    size_t from = out.size();
+    out += text;
+    for (size_t at = from; (at = out.find_first_of(kForbidden, at)) != std::string::npos;)
+        out[at] = ' ';
 }
 
 } // namespace
@@ -31,6 +34,16 @@ bool Answer::has(std::string_view name) const {
     return false;
 }
 
+void Answer::add_vary(std::string_view name) {
+    for (auto &[key, value] : headers) {
+        if (iequals(key, "Vary")) {
+            value += ", " + std::string(name);
+            return;
+        }
+    }
+    headers.emplace_back("Vary", name);
+}
+
 Answer answer_from(const Error &error) {
     Answer answer;
     answer.status = error.status;
@@ -38,7 +51,8 @@ Answer answer_from(const Error &error) {
     answer.code = error.code;
     answer.headers = {{"Content-Type", "application/json; charset=utf-8"}, {"Proxy-Status", "PostgREST; error=" + error.code}};
     for (const auto &[name, value] : error.headers)
-        answer.set(name, value);
+        if (!frames_message(name))
+            answer.set(name, value);
     answer.text = error.body();
     return answer;
 }

@@ -28,6 +28,7 @@ struct Answer {
     size_t size() const { return spool.open() ? spool.size() : result ? view.size() : text.size(); }
     void set(std::string_view name, std::string value); // replaces, whatever the case of the name
     bool has(std::string_view name) const;
+    void add_vary(std::string_view name); // one more header that the answer depends on
 };
 
 Answer answer_from(const Error &error);

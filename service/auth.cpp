@@ -13,6 +13,7 @@ namespace {
 constexpr double kSkew = 30;              // seconds that clocks may differ
 constexpr size_t kLongestToken = 32768;   // bytes
 constexpr double kForever = 1e15;
+constexpr double kLatestIssue = 1e11;     // seconds; what lies beyond is no time that PostgreSQL knows
 
 // $.a.b[0]['c'] and the older .a.b; nothing where the path leads nowhere.
 const json::value *follow(const json::value &root, std::string_view path) {
@@ -94,6 +95,12 @@ std::string text_claim(const json::object &object, const char *name) {
     return value && value->is_string() ? std::string(value->as_string()) : std::string();
 }
 
+// PostgreSQL's text ends at a NUL, so "ada\u0000x" would sign in as ada.
+void check_name(std::string_view value, std::string_view claim) {
+    if (value.find('\0') != std::string_view::npos)
+        throw failure::bad_claims("The JWT '" + std::string(claim) + "' claim must not hold a NUL character");
+}
+
 // The claims of a token whose signature holds.
 json::object verified_claims(std::string_view token, const KeySet &keys) {
     auto parts = split(token, '.');
@@ -169,6 +176,8 @@ Identity Authenticator::identify(const Request &request, long long now) {
     auto issued = time_claim(claims, "iat");
     if (issued && *issued > now && *issued - now > kSkew)
         throw failure::bad_claims("JWT issued at future");
+    if (issued && std::fabs(*issued) > kLatestIssue)
+        throw failure::bad_claims("The JWT 'iat' claim is no time");
     check_audience(claims, config_->jwt_audience);
 
     Identity identity;
@@ -177,7 +186,12 @@ Identity Authenticator::identify(const Request &request, long long now) {
     identity.issued = issued;
     json::value whole(claims);
     const auto *role = follow(whole, config_->jwt_role_claim);
-    identity.role = role && role->is_string() ? std::string(role->as_string()) : config_->db_anon_role;
+    bool named = role && role->is_string() && !role->as_string().empty();
+    identity.role = named ? std::string(role->as_string()) : config_->db_anon_role;
+    if (identity.role == "none") // which would be no role at all, but the service's own login
+        throw failure::bad_claims("The JWT role claim names no role");
+    check_name(identity.user, "sub");
+    check_name(identity.role, "role");
     if (identity.role.empty() && config_->db_authenticate.empty())
         throw failure::no_anonymous();
     claims["role"] = identity.role;

@@ -1,27 +1,37 @@
-// The statements around a call: transaction, settings, identity, pre-request, call, response settings.
-#include "execute.h"
+#include "batch.h"
 
-#include <algorithm>
+#include "roles.h"
+
+#include <set>
+#include <unordered_set>
 
 namespace ticketflow::http {
 
 namespace {
 
-using Pairs = std::vector<std::pair<std::string, std::string>>;
+// PostgreSQL takes a hundred arguments in a call.
+constexpr size_t kMostInCall = 90;
+
+struct Setting {
+    std::string_view name;
+    std::string value;
+};
+using Settings = std::vector<Setting>;
 
 std::string headers_json(const Request &request) {
     std::string out = "{";
-    std::vector<std::string_view> seen;
+    out.reserve(1024);
+    std::unordered_set<std::string_view> seen;
     for (const auto &[name, value] : request.headers) {
-        if (name == "cookie" || std::find(seen.begin(), seen.end(), name) != seen.end())
+        if (name == "cookie" || !seen.insert(name).second)
             continue;
-        seen.push_back(name);
-        out += out.size() > 1 ? "," : "";
+        if (out.size() > 1)
+            out += ',';
         append_json_quoted(out, name);
         out += ':';
         append_json_quoted(out, value);
     }
-    return out + "}";
+    return out += '}';
 }
 
 std::string cookies_json(const Request &request) {
@@ -30,12 +40,13 @@ std::string cookies_json(const Request &request) {
         auto equals = part.find('=');
         if (equals == std::string_view::npos)
             continue;
-        out += out.size() > 1 ? "," : "";
+        if (out.size() > 1)
+            out += ',';
         append_json_quoted(out, trim(part.substr(0, equals)));
         out += ':';
         append_json_quoted(out, trim(part.substr(equals + 1)));
     }
-    return out + "}";
+    return out += '}';
 }
 
 std::string search_path(const Config &config, const Call &call) {
@@ -45,56 +56,60 @@ std::string search_path(const Config &config, const Call &call) {
     return out;
 }
 
-void add(Pairs &pairs, std::string_view name, std::string value) {
-    for (auto &[known, old] : pairs) {
-        if (known == name) {
-            old = std::move(value);
+// The last word on a name counts.
+void replace(Settings &settings, std::string_view name, std::string value) {
+    for (auto &setting : settings) {
+        if (setting.name == name) {
+            setting.value = std::move(value);
             return;
         }
     }
-    pairs.emplace_back(name, std::move(value));
+    settings.push_back({name, std::move(value)});
 }
 
-Pairs settings(const Environment &environment, const Request &request, const Identity &identity, const Call &call, bool explicit_tx) {
-    const Config &config = environment.config;
-    Pairs pairs;
-    pairs.reserve(16);
-    pairs.emplace_back("search_path", search_path(config, call));
-    if (call.read_only && !explicit_tx)
-        pairs.emplace_back("transaction_read_only", "on");
+Settings settings_of(const Config &config, const RoleSettings *role, const Request &request, const Identity &identity, const Call &call,
+                     bool explicit_transaction) {
+    Settings out;
+    out.reserve(16);
+    out.push_back({"search_path", search_path(config, call)});
+    if (call.read_only && !explicit_transaction)
+        out.push_back({"transaction_read_only", "on"});
     if (config.db_statement_timeout > 0)
-        pairs.emplace_back("statement_timeout", std::to_string(config.db_statement_timeout));
-    if (const RoleSettings *role = environment.cache.role(identity.role))
+        out.push_back({"statement_timeout", std::to_string(config.db_statement_timeout)});
+    if (role)
         for (const auto &[name, value] : role->settings)
-            add(pairs, name, value);
+            replace(out, name, value);
     for (const auto &[name, value] : call.function->settings)
-        add(pairs, name, value);
+        replace(out, name, value);
     for (const auto &[name, value] : config.app_settings)
-        pairs.emplace_back(name, value);
+        replace(out, name, value);
     if (call.preferences.timezone)
-        add(pairs, "timezone", *call.preferences.timezone);
-    pairs.emplace_back("request.method", request.method);
-    pairs.emplace_back("request.path", std::string(request.path()));
-    pairs.emplace_back("request.headers", headers_json(request));
-    pairs.emplace_back("request.cookies", cookies_json(request));
-    pairs.emplace_back("request.jwt.claims", identity.claims);
-    pairs.emplace_back("app.request_id", request.id);
-    pairs.emplace_back("app.current_user_id", identity.user);
-    return pairs;
+        replace(out, "timezone", *call.preferences.timezone);
+    out.push_back({"request.method", request.method});
+    out.push_back({"request.path", std::string(request.path())});
+    out.push_back({"request.headers", headers_json(request)});
+    out.push_back({"request.cookies", cookies_json(request)});
+    out.push_back({"request.jwt.claims", identity.claims});
+    out.push_back({"app.request_id", request.id});
+    out.push_back({"app.current_user_id", identity.user});
+    return out;
 }
 
-Step settings_step(Pairs pairs) {
+// One small number comes back instead of all the values.
+Step settings_step(Settings settings) {
     Step step;
-    step.sql.reserve(pairs.size() * 40);
-    step.sql = "SELECT ";
-    step.parameters.reserve(pairs.size() * 2);
-    for (auto &[name, value] : pairs) {
-        size_t n = step.parameters.size() + 1;
-        step.sql += n > 1 ? ", " : "";
-        step.sql += "pg_catalog.set_config($" + std::to_string(n) + ", $" + std::to_string(n + 1) + ", true)";
-        step.parameters.push_back({std::move(name), false});
-        step.parameters.push_back({std::move(value), false});
+    step.sql.reserve(settings.size() * 64);
+    step.parameters.reserve(settings.size());
+    for (size_t i = 0; i < settings.size(); ++i) {
+        step.sql += i == 0 ? "SELECT pg_catalog.num_nulls(" : i % kMostInCall == 0 ? "), pg_catalog.num_nulls(" : ", ";
+        step.sql += "pg_catalog.set_config(";
+        step.sql += quote_literal(settings[i].name);
+        step.sql += ", $";
+        step.sql += std::to_string(i + 1);
+        step.sql += ", true)";
+        step.parameters.push_back({std::move(settings[i].value), false});
     }
+    step.sql += ')';
     return step;
 }
 
@@ -111,60 +126,103 @@ std::string function_reference(const std::string &name) {
     return dot == std::string::npos ? quote_ident(name) : quote_ident(name.substr(0, dot)) + "." + quote_ident(name.substr(dot + 1));
 }
 
-// The database decides who acts: it reads the person's row, sets role and identity, or raises.
-Step authenticate_step(const Config &config, const Identity &identity) {
+std::string parameter(Step &step, std::optional<std::string> value) {
+    step.parameters.push_back({std::move(value), false});
+    return "$" + std::to_string(step.parameters.size());
+}
+
+// What the last of the steps that may change the role selects: the role, or an error where it is not the expected one.
+std::string role_check(Step &step, const std::string *expected) {
+    std::string role = "pg_catalog.current_setting('role')";
+    return expected ? "1 / (" + role + " = " + parameter(step, *expected) + "::text)::integer" : role;
+}
+
+// The database decides who acts: it reads the person's row, sets role and identity, or raises. The outer join makes a row even
+// where the function returns none, so that the role is always looked at.
+Step authenticate_step(const Config &config, const Identity &identity, bool last, const std::string *expected) {
     Step step;
+    std::string call;
     if (!identity.key.empty()) {
-        step.sql = "SELECT * FROM " + function_reference(config.db_authenticate_key) + "($1::text)";
-        step.parameters.push_back({identity.key, false});
+        call = function_reference(config.db_authenticate_key) + "(" + parameter(step, identity.key) + "::text)";
     } else {
-        step.sql = "SELECT * FROM " + function_reference(config.db_authenticate) +
-                   "($1::text, pg_catalog.to_timestamp($2::double precision))";
-        step.parameters.push_back({identity.user, false});
-        step.parameters.push_back({identity.issued ? std::optional<std::string>(std::to_string(*identity.issued)) : std::nullopt, false});
+        auto issued = identity.issued ? std::optional<std::string>(std::to_string(*identity.issued)) : std::nullopt;
+        call = function_reference(config.db_authenticate) + "(" + parameter(step, identity.user) + "::text";
+        call += ", pg_catalog.to_timestamp(" + parameter(step, std::move(issued)) + "::double precision))";
     }
+    step.sql = last ? "SELECT " + role_check(step, expected) + " FROM (SELECT) AS one LEFT JOIN " + call + " AS who ON true"
+                    : "SELECT FROM " + call + " AS who";
     return step;
 }
 
-// Only a token or a key has somebody behind it; everybody else is the anonymous role.
-bool asks_database(const Config &config, const Identity &identity) {
-    return !identity.key.empty() || (identity.authenticated && !config.db_authenticate.empty());
+Step pre_request_step(const Config &config, const std::string *role_before, const std::string *expected) {
+    Step step;
+    step.sql = "SELECT " + function_reference(config.db_pre_request) + "(), ";
+    step.sql += role_check(step, expected);
+    step.prepare = role_before != nullptr;
+    step.role = role_before ? *role_before : "";
+    return step;
+}
+
+// Settings and identity. Without `expected`, role_step tells the role instead of checking it.
+void add_preparation(Batch &batch, const Config &config, const RoleSettings *role, const Request &request, const Identity &identity,
+                     const Call &call, const std::string *expected) {
+    Settings settings = settings_of(config, role, request, identity, call, batch.explicit_transaction);
+    bool asks = asks_database(config, identity), prepares = !config.db_pre_request.empty();
+    if (!asks)
+        settings.push_back({"role", identity.role});
+    batch.steps.push_back(settings_step(std::move(settings)));
+    if (asks) {
+        batch.role_step = batch.steps.size();
+        batch.steps.push_back(authenticate_step(config, identity, !prepares, expected));
+    }
+    if (prepares) {
+        batch.role_step = batch.steps.size();
+        batch.steps.push_back(pre_request_step(config, asks ? nullptr : &identity.role, expected));
+    }
+}
+
+std::string isolation_of(const Call &call, const RoleSettings *role) {
+    std::string isolation = lower(!call.isolation.empty() ? call.isolation : role ? role->isolation : "");
+    static const std::set<std::string> kSpecial = {"serializable", "repeatable read", "read uncommitted"};
+    return kSpecial.count(isolation) > 0 ? isolation : "";
+}
+
+// libpq's text ends at such a byte, so it would be cut silently.
+void refuse_nul(const Batch &batch) {
+    for (const auto &step : batch.steps)
+        for (const auto &parameter : step.parameters)
+            if (!parameter.binary && parameter.text && parameter.text->find('\0') != std::string::npos)
+                throw failure::nul_byte();
 }
 
 } // namespace
 
-Batch make_batch(const Environment &environment, const Request &request, const Identity &identity, const Call &call) {
-    const Config &config = environment.config;
+Batch make_question(const Config &config, const Request &request, const Identity &identity, const Call &call) {
     Batch batch;
-    const RoleSettings *role = environment.cache.role(identity.role);
-    std::string isolation = !call.isolation.empty() ? call.isolation : role ? role->isolation : "";
-    bool special = !isolation.empty() && lower(isolation) != "read committed";
-    bool limits_rows = call.preferences.strict() && call.preferences.max_affected;
-    batch.decide = !call.read_only && !call.rollback && (call.singular || limits_rows);
-    batch.explicit_transaction = special || call.rollback || batch.decide;
+    add_preparation(batch, config, nullptr, request, identity, call, nullptr);
+    refuse_nul(batch);
+    return batch;
+}
 
-    if (batch.explicit_transaction) {
-        std::string begin = "BEGIN";
-        if (special && isolation.find_first_not_of("abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ") == std::string::npos)
-            begin += " ISOLATION LEVEL " + isolation;
-        batch.steps.push_back(plain(begin + (call.read_only ? " READ ONLY" : " READ WRITE")));
-    }
-    Pairs pairs = settings(environment, request, identity, call, batch.explicit_transaction);
-    bool asks = asks_database(config, identity);
-    if (!asks)
-        pairs.emplace_back("role", identity.role);
-    batch.steps.push_back(settings_step(std::move(pairs)));
-    if (asks)
-        batch.steps.push_back(authenticate_step(config, identity));
-    if (!config.db_pre_request.empty()) {
-        Step step;
-        step.sql = "SELECT " + function_reference(config.db_pre_request) + "()";
-        batch.steps.push_back(std::move(step));
-    }
+Batch make_batch(const Config &config, const SchemaCache &cache, const Request &request, const Identity &identity, const Call &call,
+                 const std::string &role) {
+    Batch batch;
+    batch.steps.reserve(6);
+    const RoleSettings *role_settings = cache.role(role);
+    std::string isolation = isolation_of(call, role_settings);
+    bool limits_rows = call.preferences.strict() && call.preferences.max_affected;
+    batch.decide = !call.read_only && !call.rollback && !call.function->fails_by_row && (call.singular || limits_rows);
+    batch.explicit_transaction = !isolation.empty() || call.rollback || batch.decide;
+    if (batch.explicit_transaction)
+        batch.steps.push_back(plain("BEGIN" + (isolation.empty() ? "" : " ISOLATION LEVEL " + isolation) +
+                                    (call.read_only ? " READ ONLY" : " READ WRITE")));
+    add_preparation(batch, config, role_settings, request, identity, call, &role);
+
     batch.call_step = batch.settings_step = batch.steps.size();
     Step step;
     step.sql = call.sql;
     step.parameters = call.parameters;
+    step.role = role;
     step.prepare = call.format != Format::plan;
     batch.steps.push_back(std::move(step));
     if (call.shape == Shape::rows || call.shape == Shape::counted) {
@@ -180,6 +238,7 @@ Batch make_batch(const Environment &environment, const Request &request, const I
     } else if (batch.explicit_transaction && !batch.decide) {
         batch.steps.push_back(plain("COMMIT"));
     }
+    refuse_nul(batch);
     return batch;
 }
 

@@ -4,20 +4,17 @@
 #include "json_scan.h"
 #include "text.h"
 
-#include <algorithm>
+#include <map>
 #include <set>
+#include <unordered_map>
 
 namespace ticketflow::http {
 
 namespace {
 
-Error nul_byte() {
-    return Error{400, "22021", "invalid byte sequence for encoding \"UTF8\": 0x00", {}, {}, {}, {}};
-}
-
 void check_text(std::string_view text) {
     if (text.find('\0') != std::string_view::npos)
-        throw nul_byte();
+        throw failure::nul_byte();
 }
 
 Value value_from_json(std::string name, JsonValue item) {
@@ -77,34 +74,34 @@ void parse_json(Body &body, const std::string &text, const std::optional<std::ve
     if (!value)
         throw failure::bad_body("Empty or invalid json");
     body.whole = empty ? std::string("{}") : text;
-    auto members = argument_object(*value);
-    if (columns) {
-        for (const auto &name : *columns) {
-            auto found = std::find_if(members.rbegin(), members.rend(), [&](const auto &m) { return m.first == name; });
-            body.values.push_back(value_from_json(name, found == members.rend() ? JsonValue{} : found->second));
-        }
+    std::map<std::string, JsonValue> members; // the last of a name counts
+    for (auto &[name, item] : argument_object(*value))
+        members[std::move(name)] = item;
+    if (!columns) {
+        for (auto &[name, item] : members)
+            body.values.push_back(value_from_json(name, item));
         return;
     }
-    for (auto &[name, item] : members) {
-        auto known = std::find_if(body.values.begin(), body.values.end(), [&n = name](const auto &v) { return v.name == n; });
-        Value fresh = value_from_json(name, item);
-        if (known == body.values.end())
-            body.values.push_back(std::move(fresh));
-        else
-            *known = std::move(fresh);
+    for (const auto &name : std::set<std::string>(columns->begin(), columns->end())) {
+        auto found = members.find(name);
+        body.values.push_back(value_from_json(name, found == members.end() ? JsonValue{} : found->second));
     }
 }
 
-void add_repeated(Body &body, const std::string &name, const std::string &text) {
-    check_text(text);
-    for (auto &value : body.values) {
-        if (value.name == name) {
+// Values that stand as name=value; of a name the last counts, the earlier ones are kept for VARIADIC.
+void add_pairs(Body &body, const std::vector<std::pair<std::string, std::string>> &pairs) {
+    std::unordered_map<std::string_view, size_t> places;
+    for (const auto &[name, text] : pairs) {
+        check_text(text);
+        auto [place, fresh] = places.try_emplace(name, body.values.size());
+        if (fresh) {
+            body.values.push_back({name, text, false, {}, {}});
+        } else {
+            Value &value = body.values[place->second];
             value.repeated.push_back(std::move(*value.text));
             value.text = text;
-            return;
         }
     }
-    body.values.push_back({name, text, false, {}, {}});
 }
 
 // One record of CSV; quotes double inside quotes. Advances `at` behind the line's end.
@@ -164,8 +161,7 @@ Body parse_body(const Request &request, const std::optional<std::vector<std::str
     if (type.empty() || type == "application/json" || type == "application/*" || type == "*/*") {
         parse_json(body, request.body, columns);
     } else if (type == "application/x-www-form-urlencoded") {
-        for (const auto &[name, value] : parse_pairs(request.body))
-            add_repeated(body, name, value);
+        add_pairs(body, parse_pairs(request.body));
     } else if (type == "text/csv") {
         parse_csv(body, request.body);
     } else if (type == "text/plain" || type == "text/xml" || type == "application/octet-stream") {
@@ -181,8 +177,7 @@ Body parse_body(const Request &request, const std::optional<std::vector<std::str
 
 Body body_from_arguments(const std::vector<std::pair<std::string, std::string>> &arguments) {
     Body body;
-    for (const auto &[name, value] : arguments)
-        add_repeated(body, name, value);
+    add_pairs(body, arguments);
     return body;
 }
 

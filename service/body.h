@@ -21,7 +21,7 @@ struct Value {
 
 struct Body {
     RawBody raw = RawBody::none;
-    std::vector<Value> values;            // named
+    std::vector<Value> values;            // named, each name once
     std::optional<std::string> whole;     // for a single unnamed argument
 };
 

@@ -223,6 +223,17 @@ void choose_ending(const Request &request, const Config &config, Call &call) {
     call.isolation = call.function->isolation;
 }
 
+// A failed sign-in is a row that counts the attempt. Were the client free to have an error made of it (406 for no row that fits a
+// filter, say), the attempt would be rolled back and guessing free.
+void keep_plain(const Query &query, Call &call) {
+    bool shaped = !query.select.empty() || !query.filters.empty() || !query.order.empty() || query.limit || query.offset;
+    if (shaped)
+        throw failure::plain_only(call.function->qualified());
+    call.preferences.transaction.reset();
+    call.preferences.max_affected.reset();
+    call.preferences.count.reset();
+}
+
 } // namespace
 
 std::string choose_schema(const Request &request, const Config &config) {
@@ -257,6 +268,8 @@ Call plan_call(const Request &request, const SchemaCache &cache, const Config &c
     for (const auto &value : body.values)
         names.insert(value.name);
     call.function = &find_function(cache, call.schema, name, names, body.raw);
+    if (call.function->fails_by_row)
+        keep_plain(query, call);
 
     Media media = choose_media(request, *call.function, config);
     call.format = media.format;

@@ -18,11 +18,15 @@ bool is_preflight(const Request &request) {
 
 void add_cors(const Request &request, const Config &config, Answer &answer) {
     auto origin = request.header("origin");
-    if (origin.empty())
+    if (origin.empty()) {
+        if (!config.origins.empty())
+            answer.add_vary("Origin");
         return;
+    }
     if (config.origins.empty()) {
         answer.set("Access-Control-Allow-Origin", "*");
     } else {
+        answer.add_vary("Origin");
         if (std::find(config.origins.begin(), config.origins.end(), origin) == config.origins.end())
             return;
         answer.set("Access-Control-Allow-Origin", std::string(origin));

@@ -45,7 +45,7 @@ Call privileges_call(const Function &function, const std::string &schema) {
 
 } // namespace
 
-asio::awaitable<Answer> Service::describe(const Request &request, Running &running) {
+Task<Answer> Service::describe(const Request &request, Running &running) {
     auto cache = cache_;
     Settings settings = settings_;
     const Config &config = *settings.config;
@@ -64,7 +64,7 @@ asio::awaitable<Answer> Service::describe(const Request &request, Running &runni
         Function function;
         function.name = "openapi";
         Call call = privileges_call(function, schema);
-        Environment environment{config, *cache, hints_};
+        Environment environment{config, *cache, memory_};
         answer = co_await execute(environment, pool_, request, identity, call, running);
         boost::json::value oids = boost::json::parse(answer.text);
         for (const auto &oid : oids.as_array())

@@ -54,8 +54,12 @@ Error error_from_raise(const PgError &error) {
     if (!status || !status->is_int64() || status->as_int64() < 200 || status->as_int64() > 999 || !headers || !headers->is_object())
         return failure::bad_raise("Invalid JSON value for DETAIL: '" + *error.detail + "'", false);
     out.status = int(status->as_int64());
-    for (const auto &pair : headers->as_object())
-        out.headers.emplace_back(pair.key(), *optional_text(headers->as_object(), pair.key()));
+    for (const auto &pair : headers->as_object()) {
+        std::string value = optional_text(headers->as_object(), pair.key()).value_or("");
+        if (!fits_head(std::string(pair.key()), value))
+            return failure::bad_raise("Invalid JSON value for DETAIL: '" + *error.detail + "'", false);
+        out.headers.emplace_back(pair.key(), std::move(value));
+    }
     out.reason = optional_text(*object, "status_text").value_or("");
     out.code = *optional_text(body.as_object(), "code");
     out.message = *optional_text(body.as_object(), "message");
@@ -71,6 +75,9 @@ std::string safe_phrase(std::string_view text) {
         out += c < 0x20 || c == 0x7F ? ' ' : char(c);
     return out;
 }
+
+// What an error repeats of the caller's words.
+std::string echo(std::string_view text) { return clip(text, 256); }
 
 Error make(int status, std::string code, std::string message, std::optional<std::string> details = {},
            std::optional<std::string> hint = {}) {
@@ -88,6 +95,21 @@ Error unauthorized(std::string code, std::string message, std::optional<std::str
 }
 
 } // namespace
+
+bool fits_head(std::string_view name, std::string_view value) {
+    constexpr std::string_view kToken = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    for (unsigned char c : value)
+        if ((c < 0x20 && c != '\t') || c == 0x7F)
+            return false;
+    return !name.empty() && name.find_first_not_of(kToken) == std::string_view::npos;
+}
+
+bool frames_message(std::string_view name) {
+    for (const char *field : {"content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "trailer", "te", "date"})
+        if (iequals(name, field))
+            return true;
+    return false;
+}
 
 std::string Error::body() const {
     std::string out = "{\"code\":";
@@ -151,19 +173,23 @@ Error pool_full() {
 Error bad_parameter(std::string message, std::string details) {
     return make(400, "PGRST100", std::move(message), std::move(details));
 }
-Error bad_method(std::string_view method) {
-    return make(405, "PGRST101", "Cannot use the " + std::string(method) + " method on RPC");
+Error plain_only(const std::string &function) {
+    return make(400, "PGRST100", "select, filters, order, limit and offset are not for " + function, {},
+                "It reports failures as rows, which must be committed; call it plainly.");
 }
-Error bad_body(std::string message) { return make(400, "PGRST102", std::move(message)); }
+Error bad_method(std::string_view method) {
+    return make(405, "PGRST101", "Cannot use the " + echo(method) + " method on RPC");
+}
+Error bad_body(std::string message) { return make(400, "PGRST102", echo(message)); }
 Error bad_range(std::string details) {
     return make(416, "PGRST103", "Requested range not satisfiable", std::move(details));
 }
 Error bad_schema(std::string_view name, std::string_view exposed) {
-    return make(406, "PGRST106", "Invalid schema: " + std::string(name), {},
+    return make(406, "PGRST106", "Invalid schema: " + echo(name), {},
                 "Only the following schemas are exposed: " + std::string(exposed));
 }
 Error not_acceptable(std::string_view accept) {
-    return make(406, "PGRST107", "None of these media types are available: " + std::string(accept));
+    return make(406, "PGRST107", "None of these media types are available: " + echo(accept));
 }
 Error bad_response_headers() {
     return make(500, "PGRST111",
@@ -175,7 +201,7 @@ Error not_singular(long long rows) {
                 "The result contains " + std::to_string(rows) + " rows");
 }
 Error unsupported_method(std::string_view method) {
-    return make(405, "PGRST117", "Unsupported HTTP method: " + std::string(method));
+    return make(405, "PGRST117", "Unsupported HTTP method: " + echo(method));
 }
 Error bad_raise(std::string details, bool in_message) {
     return make(500, "PGRST121", "Could not parse JSON in the \"RAISE SQLSTATE 'PGRST'\" error", std::move(details),
@@ -186,7 +212,7 @@ Error bad_raise(std::string details, bool in_message) {
 }
 Error bad_preferences(std::string_view names) {
     return make(400, "PGRST122", "Invalid preferences given with handling=strict",
-                "Invalid preferences: " + std::string(names));
+                "Invalid preferences: " + echo(names));
 }
 Error too_many_affected(long long rows) {
     return make(400, "PGRST124", "Query result exceeds max-affected preference constraint",
@@ -207,6 +233,7 @@ Error no_anonymous() {
     return out;
 }
 Error bad_claims(std::string message) { return unauthorized("PGRST303", std::move(message), {}); }
+Error nul_byte() { return make(400, "22021", "invalid byte sequence for encoding \"UTF8\": 0x00"); }
 Error limit(int status, std::string message, std::optional<std::string> hint) {
     return make(status, "TF" + std::to_string(status), std::move(message), {}, std::move(hint));
 }

@@ -11,6 +11,11 @@ namespace ticketflow::http {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
+// What a function may put into a head: a name that is a token, a value without control characters.
+bool fits_head(std::string_view name, std::string_view value);
+// Fields that say where the answer ends or how the connection goes on are the service's alone.
+bool frames_message(std::string_view name);
+
 // Thrown by everything that reads a request, and made from what PostgreSQL reports.
 struct Error {
     int status = 500;
@@ -40,6 +45,7 @@ Error no_schema_cache();                                     // PGRST002
 Error pool_timeout();                                        // PGRST003
 Error pool_full();                                           // TF503
 Error bad_parameter(std::string message, std::string details); // PGRST100
+Error plain_only(const std::string &function);               // PGRST100
 Error bad_method(std::string_view method);                   // PGRST101
 Error bad_body(std::string message);                         // PGRST102
 Error bad_range(std::string details);                        // PGRST103
@@ -59,6 +65,7 @@ Error no_secret();                                           // PGRST300
 Error bad_token(std::string message, std::optional<std::string> details = {}); // PGRST301
 Error no_anonymous();                                        // PGRST302
 Error bad_claims(std::string message);                       // PGRST303
+Error nul_byte();                                            // 22021, as PostgreSQL would say
 Error limit(int status, std::string message, std::optional<std::string> hint = {}); // TFnnn
 } // namespace failure
 

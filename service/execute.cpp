@@ -1,12 +1,16 @@
 #include "execute.h"
 
-
 namespace ticketflow::http {
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr size_t kLarge = 256 * 1024;
 constexpr size_t kMostHints = 4096;
+constexpr int kMostAttempts = 3; // another role, an outdated statement, and then it has to do
+
+double seconds(Clock::duration time) { return std::chrono::duration<double>(time).count(); }
 
 // Returns a connection to its pool however the call ends.
 class Lease {
@@ -14,7 +18,7 @@ class Lease {
     Lease(Pool &pool, std::unique_ptr<Connection> connection, Running &running)
         : pool_(pool), running_(running), connection_(std::move(connection)) {
         running_.connection = connection_.get();
-        running_.since = std::chrono::steady_clock::now();
+        running_.since = Clock::now();
     }
     Lease(const Lease &) = delete;
     ~Lease() {
@@ -34,32 +38,177 @@ class Lease {
     std::unique_ptr<Connection> connection_;
 };
 
-Step ending(const char *sql) {
-    Step step;
-    step.sql = sql;
-    step.prepare = false;
-    return step;
-}
-
-Error from_database(const Config &config, const Identity &identity, const PgError &error) {
-    bool authenticated = identity.authenticated && (identity.role.empty() || identity.role != config.db_anon_role);
-    return error_from_pg(error, authenticated);
-}
-
 Error late() {
     return failure::limit(504, "The database did not answer in time.", "db-call-timeout limits how long a call may run.");
 }
 
-std::optional<Error> refusal(const Call &call, const Collected &collected) {
+Error left() { return failure::limit(499, "The client closed the connection."); }
+
+std::string_view value_at(const Result &result, int row, int column) {
+    return {PQgetvalue(result.get(), row, column), size_t(PQgetlength(result.get(), row, column))};
+}
+
+// One call on its way through the database.
+class Execution {
+  public:
+    Execution(Environment environment, Pool &pool, const Request &request, const Identity &identity, const Call &call, Running &running)
+        : environment_(environment), config_(environment.config), pool_(pool), request_(request), identity_(identity), call_(call),
+          running_(running) {}
+
+    // Nothing where the call did not run and may be tried again.
+    Task<std::optional<Answer>> attempt(bool first, bool last);
+
+  private:
+    Task<std::string> role_of_call(Lease &lease);
+    Task<void> end_transaction(Lease &lease, Outcome &outcome, bool commit);
+    RowSink sink_for(Batch &batch, Collected &collected) const;
+    void collect(const Result &result, Collected &collected) const;
+    std::optional<Error> verdict(const Outcome &outcome, const Collected &collected) const;
+    bool mistaken(const Batch &batch, const Outcome &outcome) const;
+    Error error_of(const PgError &error) const;
+    Error loss(Lease &lease, const Outcome &outcome) const;
+
+    Environment environment_;
+    const Config &config_;
+    Pool &pool_;
+    const Request &request_;
+    const Identity &identity_;
+    const Call &call_;
+    Running &running_;
+};
+
+// A person is known once her token or key is: PostgREST's rule, that the role differs from the anonymous one, holds for roles
+// that come from the token.
+Error Execution::error_of(const PgError &error) const {
+    bool known = identity_.authenticated && (asks_database(config_, identity_) || identity_.role != config_.db_anon_role);
+    return error_from_pg(error, known);
+}
+
+// What to say when the connection is gone; it leaves the pool.
+Error Execution::loss(Lease &lease, const Outcome &outcome) const {
+    lease.drop();
+    if (running_.late)
+        return late();
+    return outcome.error ? error_of(*outcome.error) : failure::connection_lost(outcome.broken);
+}
+
+Task<std::string> Execution::role_of_call(Lease &lease) {
+    if (!database_decides(config_, identity_))
+        co_return identity_.role;
+    if (const std::string *known = environment_.memory.roles.find(identity_))
+        co_return *known;
+    Batch question = make_question(config_, request_, identity_, call_);
+    Outcome outcome = co_await lease->run(question.steps);
+    if (!outcome.broken.empty())
+        throw loss(lease, outcome);
+    co_await lease->settle_cancel();
+    if (running_.late)
+        throw late();
+    if (outcome.error)
+        throw error_of(*outcome.error);
+    const Result &answer = outcome.results[question.role_step];
+    std::string role(value_at(answer, 0, PQnfields(answer.get()) - 1));
+    environment_.memory.roles.learn(identity_, role);
+    co_return role;
+}
+
+RowSink Execution::sink_for(Batch &batch, Collected &collected) const {
+    if (call_.shape != Shape::rows || !environment_.memory.sizes.expect_large(call_.sql))
+        return {};
+    batch.steps[batch.call_step].stream = true;
+    return [this, &collected](PGresult *row) {
+        std::string_view text(PQgetvalue(row, 0, 0), size_t(PQgetlength(row, 0, 0)));
+        collect_row(config_, call_, text, PQgetisnull(row, 0, 0), collected);
+        return !collected.full();
+    };
+}
+
+// The rows of a set that came in one piece; of a streamed one none are left.
+void Execution::collect(const Result &result, Collected &collected) const {
+    for (int i = 0; i < PQntuples(result.get()) && !collected.full(); ++i)
+        collect_row(config_, call_, value_at(result, i, 0), PQgetisnull(result.get(), i, 0), collected);
+    environment_.memory.sizes.learn(call_.sql, collected.body.size());
+}
+
+// Why the client gets an error, if she does.
+std::optional<Error> Execution::verdict(const Outcome &outcome, const Collected &collected) const {
+    if (running_.late)
+        return late();
     if (collected.too_large)
         return Error{500, "54000", "the answer is larger than max-response-bytes", {},
                      "Ask for fewer rows with limit, or for fewer columns with select.", {}, {}};
-    if (call.singular && collected.rows != 1)
+    if (collected.disk_full)
+        return Error{500, "53100", "the disk that answers are kept on is full", {}, "Free space in TMPDIR.", {}, {}};
+    if (outcome.error)
+        return error_of(*outcome.error);
+    if (call_.singular && collected.rows != 1)
         return failure::not_singular(collected.rows);
-    if (call.preferences.strict() && call.preferences.max_affected && call.shape == Shape::rows &&
-        collected.rows > *call.preferences.max_affected)
+    if (call_.preferences.strict() && call_.preferences.max_affected && call_.shape == Shape::rows &&
+        collected.rows > *call_.preferences.max_affected)
         return failure::too_many_affected(collected.rows);
     return {};
+}
+
+// Whether the call did not run because what was remembered is not so any more.
+bool Execution::mistaken(const Batch &batch, const Outcome &outcome) const {
+    if (!outcome.error)
+        return false;
+    if (outcome.failed_step == batch.role_step && outcome.error->sqlstate == "22012") {
+        environment_.memory.roles.forget(identity_);
+        return true;
+    }
+    return outcome.stale_statement;
+}
+
+Task<void> Execution::end_transaction(Lease &lease, Outcome &outcome, bool commit) {
+    std::vector<Step> steps(1);
+    steps[0].sql = commit ? "COMMIT" : "ROLLBACK";
+    steps[0].prepare = false;
+    Outcome end = co_await lease->run(steps);
+    if (!end.broken.empty())
+        throw loss(lease, end);
+    if (end.error && !outcome.error)
+        outcome.error = std::move(end.error);
+}
+
+Task<std::optional<Answer>> Execution::attempt(bool first, bool last) {
+    auto started = Clock::now();
+    auto connection = co_await pool_.acquire();
+    Lease lease(pool_, std::move(connection), running_);
+    auto acquired = Clock::now();
+    if (running_.abandoned)
+        throw left();
+    lease->follow(environment_.cache.generation);
+    std::string role = co_await role_of_call(lease);
+    Batch batch = make_batch(config_, environment_.cache, request_, identity_, call_, role);
+    Collected collected;
+    collected.body = Spool(size_t(config_.spool));
+    RowSink sink = sink_for(batch, collected);
+    Outcome outcome = co_await lease->run(batch.steps, &sink);
+    if (!outcome.broken.empty()) {
+        bool nothing_came = outcome.results[0] == nullptr && !outcome.error;
+        bool again = first && nothing_came && call_.read_only && !running_.abandoned && !running_.late;
+        Error error = loss(lease, outcome);
+        if (again)
+            co_return std::nullopt;
+        throw error;
+    }
+    co_await lease->settle_cancel();
+    if (call_.shape == Shape::rows && !outcome.error)
+        collect(outcome.results[batch.call_step], collected);
+    auto refused = verdict(outcome, collected);
+    if (batch.explicit_transaction && (outcome.error || batch.decide || running_.late)) {
+        co_await end_transaction(lease, outcome, !refused);
+        refused = refused ? refused : verdict(outcome, collected);
+    }
+    if (!last && mistaken(batch, outcome))
+        co_return std::nullopt;
+    if (refused)
+        throw *refused;
+    std::optional<Answer> answer = build_answer(call_, outcome, batch, collected);
+    answer->seconds_wait = seconds(acquired - started);
+    answer->seconds_database = seconds(Clock::now() - acquired);
+    co_return answer;
 }
 
 } // namespace
@@ -75,85 +224,14 @@ void SizeHints::learn(const std::string &sql, size_t bytes) {
     large_[sql] = bytes > kLarge;
 }
 
-// One attempt. An empty answer asks for another, where nothing ran.
-static asio::awaitable<std::optional<Answer>> attempt(Environment environment, Pool &pool, const Request &request,
-                                                      const Identity &identity, Call &call, Running &running, bool last) {
-    using Clock = std::chrono::steady_clock;
-    auto started = Clock::now();
-    auto connection = co_await pool.acquire();
-    Lease lease(pool, std::move(connection), running);
-    auto acquired = Clock::now();
-    if (running.abandoned)
-        throw failure::limit(499, "The client closed the connection.");
-    if (lease->generation != environment.cache.generation) {
-        lease->forget_statements();
-        lease->generation = environment.cache.generation;
+Task<Answer> execute(Environment environment, Pool &pool, const Request &request, const Identity &identity, const Call &call,
+                     Running &running) {
+    Execution execution(environment, pool, request, identity, call, running);
+    for (int number = 1;; ++number) {
+        auto answer = co_await execution.attempt(number == 1, number == kMostAttempts);
+        if (answer)
+            co_return std::move(*answer);
     }
-    Batch batch = make_batch(environment, request, identity, call);
-    Collected collected;
-    collected.body = Spool(size_t(environment.config.spool));
-    RowSink sink;
-    if (call.shape == Shape::rows && environment.hints.expect_large(call.sql)) {
-        batch.steps[batch.call_step].stream = true;
-        const Config *config = &environment.config;
-        sink = [config, &call, &collected](PGresult *row) {
-            collect_row(*config, call, {PQgetvalue(row, 0, 0), size_t(PQgetlength(row, 0, 0))}, PQgetisnull(row, 0, 0), collected);
-            return !collected.too_large && !collected.disk_full;
-        };
-    }
-    Outcome outcome = co_await lease->run(std::move(batch.steps), sink);
-    if (outcome.broken.empty())
-        co_await lease->settle_cancel();
-    if (running.late)
-        outcome.error.reset();
-    if (!outcome.broken.empty()) {
-        bool nothing_came = outcome.results[0] == nullptr && !outcome.error;
-        lease.drop();
-        if (running.late)
-            throw late();
-        if (outcome.error)
-            throw from_database(environment.config, identity, *outcome.error);
-        if (!last && nothing_came && call.read_only && !running.abandoned)
-            co_return std::nullopt;
-        throw failure::connection_lost(outcome.broken);
-    }
-    if (call.shape == Shape::rows && !outcome.error && outcome.results[batch.call_step]) {
-        const Result &result = outcome.results[batch.call_step];
-        for (int i = 0; i < PQntuples(result.get()); ++i)
-            collect_row(environment.config, call, {PQgetvalue(result.get(), i, 0), size_t(PQgetlength(result.get(), i, 0))},
-                        PQgetisnull(result.get(), i, 0), collected);
-        environment.hints.learn(call.sql, collected.body.size());
-    }
-    auto refused = running.late ? std::optional<Error>(late()) : collected.too_large || !outcome.error ? refusal(call, collected) : std::nullopt;
-    if (batch.explicit_transaction && (outcome.error || batch.decide || running.late)) {
-        std::vector<Step> steps;
-        steps.push_back(ending(outcome.error || refused ? "ROLLBACK" : "COMMIT"));
-        Outcome end = co_await lease->run(std::move(steps));
-        if (!end.broken.empty()) {
-            lease.drop();
-            throw failure::connection_lost(end.broken);
-        }
-        if (end.error && !outcome.error)
-            outcome.error = end.error;
-    }
-    if (outcome.error && outcome.stale_statement && !last)
-        co_return std::nullopt;
-    if (refused)
-        throw *refused;
-    if (outcome.error)
-        throw from_database(environment.config, identity, *outcome.error);
-    Answer answer = build_answer(call, outcome, batch, collected);
-    answer.seconds_wait = std::chrono::duration<double>(acquired - started).count();
-    answer.seconds_database = std::chrono::duration<double>(Clock::now() - acquired).count();
-    co_return std::optional<Answer>(std::move(answer));
-}
-
-asio::awaitable<Answer> execute(Environment environment, Pool &pool, const Request &request, const Identity &identity, Call &call,
-                                Running &running) {
-    auto answer = co_await attempt(environment, pool, request, identity, call, running, false);
-    if (!answer)
-        answer = co_await attempt(environment, pool, request, identity, call, running, true);
-    co_return std::move(*answer);
 }
 
 } // namespace ticketflow::http

@@ -3,8 +3,9 @@
 
 #include "answer.h"
 #include "auth.h"
-#include "call.h"
+#include "batch.h"
 #include "pool.h"
+#include "roles.h"
 
 #include <unordered_map>
 
@@ -18,7 +19,7 @@ struct Running {
     std::chrono::steady_clock::time_point since{}; // when it began to run
 };
 
-// What is remembered of earlier answers to the same statement, per thread: only large ones are read row by row.
+// What is remembered of earlier answers to the same statement: only large ones are read row by row.
 class SizeHints {
   public:
     bool expect_large(const std::string &sql) const;
@@ -28,34 +29,35 @@ class SizeHints {
     std::unordered_map<std::string, bool> large_;
 };
 
+// What a thread remembers from one call to the next.
+struct Memory {
+    SizeHints sizes;
+    RoleMemory roles;
+};
+
 struct Environment {
     const Config &config;
     const SchemaCache &cache;
-    SizeHints &hints;
+    Memory &memory;
 };
 
 // Throws Error, also for what PostgreSQL reports.
-asio::awaitable<Answer> execute(Environment environment, Pool &pool, const Request &request, const Identity &identity, Call &call,
-                                Running &running);
+Task<Answer> execute(Environment environment, Pool &pool, const Request &request, const Identity &identity, const Call &call,
+                     Running &running);
 
-// The statements of a call in their order; call_step says which is the call, settings_step which reads response.*
-// (or the call's, where it carries them itself).
-struct Batch {
-    std::vector<Step> steps;
-    size_t call_step = 0, settings_step = 0;
-    bool explicit_transaction = false, decide = false;
-};
-Batch make_batch(const Environment &environment, const Request &request, const Identity &identity, const Call &call);
-
-// Turns the results into an answer. `total` and the like follow from the shape. Throws Error.
+// Rows of a set, as far as they have come.
 struct Collected {
     Spool body;
     long long rows = 0;
     bool too_large = false, disk_full = false;
-};
-Answer build_answer(const Call &call, Outcome &outcome, const Batch &batch, Collected &collected);
 
-// The element separator and brackets of a set, fed row by row.
+    bool full() const { return too_large || disk_full; }
+};
+
+// Adds a row with the separator or bracket before it.
 void collect_row(const Config &config, const Call &call, std::string_view row, bool null, Collected &collected);
+
+// Turns the results into an answer. `total` and the like follow from the shape. Throws Error.
+Answer build_answer(const Call &call, Outcome &outcome, const Batch &batch, Collected &collected);
 
 } // namespace ticketflow::http

@@ -1,5 +1,6 @@
 #include "http_reader.h"
 
+#include <algorithm>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 
@@ -21,6 +22,38 @@ Error error_of(beast::error_code ec) {
     return failure::limit(400, "The request is not valid HTTP: " + ec.message() + ".");
 }
 
+Error malformed(std::string_view why) { return failure::limit(400, "The request is not valid HTTP: " + std::string(why) + "."); }
+
+// Programs disagree on which of several counts, so that one in front of us may have checked another than we take.
+constexpr std::string_view kSingletons[] = {"host", "authorization", "content-type", "x-api-key", "transfer-encoding"};
+
+// What a body's end is found by: nothing but "chunked" is known. The parser would take an unknown coding for no body, and the
+// body for the next request.
+std::optional<Error> check_coding(const Request &request) {
+    if (!request.has_header("transfer-encoding"))
+        return {};
+    std::string coding = lower(trim(request.header("transfer-encoding")));
+    if (coding == "chunked")
+        return {};
+    auto codings = split(coding, ',');
+    bool ends_chunked = codings.size() > 1 && trim(codings.back()) == "chunked" && trim(codings[codings.size() - 2]) != "chunked";
+    if (ends_chunked)
+        return failure::limit(501, "The transfer coding is not known here.", "Only chunked is.");
+    return malformed("the end of the body cannot be found");
+}
+
+// What the parser leaves open and RFC 9112 does not.
+std::optional<Error> check_head(const Request &request, unsigned version) {
+    for (auto name : kSingletons) {
+        auto same = [name](const auto &header) { return header.first == name; };
+        if (std::count_if(request.headers.begin(), request.headers.end(), same) > 1)
+            return malformed("the header " + std::string(name) + " is repeated");
+    }
+    if (version >= 11 && !request.has_header("host"))
+        return malformed("the header host is missing");
+    return check_coding(request);
+}
+
 } // namespace
 
 struct RequestReader::Parser {
@@ -34,8 +67,8 @@ void RequestReader::begin() {
     parser_ = std::make_unique<Parser>();
     parser_->http.header_limit(std::uint32_t(max_head_));
     parser_->http.body_limit(max_body_);
-    parser_->http.eager(true);
     state_ = State::idle;
+    request_.reset();
     continued_ = false;
     error_.reset();
 }
@@ -56,18 +89,45 @@ void RequestReader::parse() {
         size_t used = parser_->http.put(buffer_.data(), ec);
         buffer_.consume(used);
         state_ = parser_->http.is_header_done() ? State::body : State::head;
-        if (parser_->http.is_done())
-            state_ = State::complete;
-        if (ec && ec != beast::http::error::need_more) {
-            error_ = error_of(ec);
-            state_ = State::failed;
-            keep_alive_ = false;
-        } else if (state_ == State::complete) {
-            keep_alive_ = parser_->http.get().keep_alive();
-        } else if (ec) {
+        if (ec && ec != beast::http::error::need_more)
+            fail(error_of(ec));
+        else if (state_ == State::body && !request_)
+            take_head();
+        else if (ec)
             break; // the head may not be complete yet
-        }
+        if (state_ == State::body && parser_->http.is_done())
+            state_ = State::complete;
     }
+}
+
+// The parser stops behind the head. Fields behind a chunked body (trailers) are not part of it: nobody checked them on the way.
+void RequestReader::take_head() {
+    read_head();
+    keep_alive_ = parser_->http.get().keep_alive();
+    if (auto error = check_head(*request_, parser_->http.get().version()))
+        fail(std::move(*error));
+}
+
+void RequestReader::read_head() {
+    Request &request = request_.emplace();
+    const auto &message = parser_->http.get();
+    request.method = message.method_string();
+    request.target = message.target();
+    request.headers.reserve(16);
+    for (const auto &field : message)
+        request.headers.emplace_back(lower({field.name_string().data(), field.name_string().size()}),
+                                     std::string_view(field.value().data(), field.value().size()));
+    // A proxy's form of the target: the origin in front says nothing here.
+    if (auto scheme = request.target.find("://"); !request.target.starts_with("/") && scheme != std::string::npos) {
+        auto slash = request.target.find('/', scheme + 3);
+        request.target = slash == std::string::npos ? "/" : request.target.substr(slash);
+    }
+}
+
+void RequestReader::fail(Error error) {
+    error_ = std::move(error);
+    state_ = State::failed;
+    keep_alive_ = false;
 }
 
 bool RequestReader::expects_continue() {
@@ -78,20 +138,10 @@ bool RequestReader::expects_continue() {
 }
 
 Request RequestReader::take() {
-    Request request;
-    auto &message = parser_->http.get();
-    request.method = message.method_string();
-    request.target = message.target();
-    request.headers.reserve(16);
-    for (const auto &field : message)
-        request.headers.emplace_back(lower({field.name_string().data(), field.name_string().size()}),
-                                     std::string_view(field.value().data(), field.value().size()));
-    request.body = std::move(message.body());
-    // A proxy's form of the target: the origin in front says nothing here.
-    if (auto scheme = request.target.find("://"); !request.target.starts_with("/") && scheme != std::string::npos) {
-        auto slash = request.target.find('/', scheme + 3);
-        request.target = slash == std::string::npos ? "/" : request.target.substr(slash);
-    }
+    if (!request_)
+        read_head();
+    Request request = std::move(*request_);
+    request.body = std::move(parser_->http.get().body());
     return request;
 }
 

@@ -32,10 +32,14 @@ class RequestReader {
     struct Parser;
     void parse();
     void begin();
+    void take_head();
+    void read_head();
+    void fail(Error error);
 
     size_t max_head_, max_body_;
     State state_ = State::idle;
     bool keep_alive_ = false, continued_ = false;
+    std::optional<Request> request_; // once its head is complete
     std::optional<Error> error_;
     boost::beast::flat_buffer buffer_;
     std::unique_ptr<Parser> parser_;

@@ -3,7 +3,9 @@
 #include "answer.h"
 #include "request.h"
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <ctime>
 #include <mutex>
 #include <spdlog/async.h>
@@ -15,6 +17,7 @@ namespace ticketflow::http {
 namespace {
 
 constexpr size_t kBatch = 128 * 1024;
+constexpr size_t kLongestMethod = 32, kLongestPath = 1024; // callers choose them
 
 std::shared_ptr<spdlog::logger> logger;
 std::mutex batch_mutex;
@@ -43,16 +46,24 @@ void append_time(std::string &out) {
         std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
         last = seconds;
     }
-    char fraction[8];
-    std::snprintf(fraction, sizeof fraction, ".%03dZ", millis);
     out += text;
-    out += fraction;
+    out += '.';
+    for (int digit : {millis / 100, millis / 10 % 10, millis % 10})
+        out += char('0' + digit);
+    out += 'Z';
 }
 
-void append_number(std::string &out, std::string_view name, double value) {
-    char text[64];
-    std::snprintf(text, sizeof text, ",\"%.*s\":%.3f", int(name.size()), name.data(), value);
-    out += text;
+// Milliseconds to three places.
+void append_milliseconds(std::string &out, std::string_view name, double seconds) {
+    auto micros = std::max(0LL, std::llround(seconds * 1e6));
+    std::string fraction = std::to_string(micros % 1000);
+    out += ",\"";
+    out += name;
+    out += "\":";
+    out += std::to_string(micros / 1000);
+    out += '.';
+    out.append(3 - fraction.size(), '0');
+    out += fraction;
 }
 
 void append_text(std::string &out, std::string_view name, std::string_view value) {
@@ -66,7 +77,7 @@ void append_text(std::string &out, std::string_view name, std::string_view value
 
 std::string line(const char *level, std::string_view message) {
     std::string out = "{\"time\":\"";
-    out.reserve(400);
+    out.reserve(512);
     append_time(out);
     out += "\",\"level\":\"";
     out += level;
@@ -126,8 +137,8 @@ void log_request(const Request &request, const Answer &answer, double seconds, s
         return;
     std::string out = line(answer.status >= 500 ? "error" : answer.status >= 400 ? "warn" : "info", "request");
     append_text(out, "request_id", request.id);
-    append_text(out, "method", request.method);
-    append_text(out, "path", request.path());
+    append_text(out, "method", clip(request.method, kLongestMethod));
+    append_text(out, "path", clip(request.path(), kLongestPath));
     append_text(out, "function", answer.function);
     out += ",\"status\":" + std::to_string(answer.status);
     append_text(out, "code", answer.code);
@@ -136,9 +147,9 @@ void log_request(const Request &request, const Answer &answer, double seconds, s
     append_text(out, "peer", request.peer);
     append_text(out, "outcome", outcome);
     out += ",\"bytes\":" + std::to_string(answer.size());
-    append_number(out, "ms", seconds * 1e3);
-    append_number(out, "wait_ms", answer.seconds_wait * 1e3);
-    append_number(out, "database_ms", answer.seconds_database * 1e3);
+    append_milliseconds(out, "ms", seconds);
+    append_milliseconds(out, "wait_ms", answer.seconds_wait);
+    append_milliseconds(out, "database_ms", answer.seconds_database);
     out += "}\n";
     std::unique_lock<std::mutex> lock(batch_mutex);
     batch += out;

@@ -9,6 +9,7 @@ namespace ticketflow::http {
 
 namespace {
 
+constexpr size_t kLongestName = 128, kLongestList = 1000; // bytes that an error repeats of what the caller wrote
 constexpr double kSimilarName = 0.75, kSimilarArguments = 0.33;
 
 bool is_raw(RawBody body) { return body == RawBody::text || body == RawBody::xml || body == RawBody::binary; }
@@ -43,7 +44,13 @@ bool takes_body(const Function &function, RawBody body) {
 }
 
 std::string list_names(const std::set<std::string> &names) {
-    return join({names.begin(), names.end()}, ", ");
+    std::string out;
+    for (const auto &name : names) {
+        if (out.size() > kLongestList)
+            return out + ", ...";
+        out += (out.empty() ? "" : ", ") + clip(name, kLongestName);
+    }
+    return out;
 }
 
 std::string signature(const Function &function) {
@@ -81,7 +88,7 @@ std::optional<std::string> best(const std::vector<std::string> &candidates, cons
 
 Error not_found(const SchemaCache &cache, const std::string &schema, const std::string &name,
                 const std::set<std::string> &names, RawBody body) {
-    std::string qualified = schema + "." + name;
+    std::string qualified = schema + "." + clip(name, kLongestName);
     std::string searched = names.empty() ? " without parameters"
                                          : (names.size() > 1 ? " with parameters " : " with parameter ") + list_names(names);
     Error error;

@@ -17,6 +17,14 @@ std::string label(std::string_view value) {
     return out;
 }
 
+// Callers choose the method, and a series once begun stays.
+std::string_view known_method(std::string_view method) {
+    for (std::string_view known : {"GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
+        if (method == known)
+            return known;
+    return "other";
+}
+
 std::string number(double value) {
     char text[32];
     std::snprintf(text, sizeof text, "%.9g", value);
@@ -35,7 +43,7 @@ void head(std::string &out, const char *name, const char *type, const char *help
 
 void Metrics::observe(const std::string &function, const std::string &method, int status, double seconds, size_t bytes,
                       const std::string &code) {
-    std::string labels = "function=\"" + label(function) + "\",method=\"" + label(method) + "\",status=\"" + std::to_string(status) + "\"";
+    std::string labels = "function=\"" + label(function) + "\",method=\"" + std::string(known_method(method)) + "\",status=\"" + std::to_string(status) + "\"";
     std::lock_guard<std::mutex> lock(mutex_);
     ++requests_[labels];
     bytes_ += bytes;

@@ -3,8 +3,10 @@
 #include "errors.h"
 #include "text.h"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <map>
+#include <set>
 
 namespace ticketflow::http {
 
@@ -123,26 +125,52 @@ std::map<int, std::string> announced_errors(const std::string &comment) {
     return out;
 }
 
+// Statuses of errors that a function reports as rows: every PTnnn that its comment mentions.
+std::set<int> reported_errors(const std::string &comment) {
+    std::set<int> out;
+    for (size_t at = 0; (at = comment.find("PT", at)) != std::string::npos; at += 2)
+        if (auto status = to_integer(comment.substr(at + 2, 3)); status && *status >= 400 && *status < 600)
+            out.insert(int(*status));
+    return out;
+}
+
 std::string content_type_of(const Function &function) {
     return function.media_type.empty() ? "application/json" : function.media_type;
 }
 
-json::object responses_of(const Function &function) {
+// What the service makes of the row of a db-login function.
+json::object login_schema(const Function &function) {
+    json::object properties;
+    for (const auto &column : function.columns)
+        if (!column.name.starts_with("error_"))
+            properties[column.name] = schema_of(column.type, false);
+    properties["token"] = {{"type", "string"}, {"description", "Send it as Authorization: Bearer."}};
+    properties["token_type"] = {{"const", "bearer"}};
+    properties["expires_in"] = {{"type", "integer"}, {"description", "Seconds."}};
+    return {{"type", "object"}, {"properties", properties}, {"required", {"token", "token_type", "expires_in"}}};
+}
+
+json::object responses_of(const Function &function, const Config &config) {
     json::object out;
+    const auto &logins = config.login_functions;
+    bool login = std::find(logins.begin(), logins.end(), function.name) != logins.end();
     if (function.returns_void) {
         out["204"] = {{"description", "Done; there is nothing to return."}};
     } else {
         json::object content;
-        content[content_type_of(function)] = {{"schema", result_schema(function)}};
-        if (function.returns_set && function.media_type.empty())
+        content[content_type_of(function)] = {{"schema", login ? login_schema(function) : result_schema(function)}};
+        if (function.returns_set && function.media_type.empty() && !function.fails_by_row)
             content["text/csv"] = {{"schema", {{"type", "string"}}}};
         out["200"] = {{"description", "The result."}, {"content", content}};
-        if (function.returns_set)
+        if (function.returns_set && !function.fails_by_row)
             out["206"] = {{"description", "A part of the result, as Range or limit asked, with its total."}, {"content", content}};
     }
     json::object error = {{"application/json", {{"schema", {{"$ref", "#/components/schemas/Error"}}}}}};
     for (const auto &[status, text] : announced_errors(function.comment))
         out[std::to_string(status)] = {{"description", text}, {"content", error}};
+    if (login)
+        for (int status : reported_errors(function.comment))
+            out.emplace(std::to_string(status), json::object{{"description", "Not signed in; the attempt was counted."}, {"content", error}});
     out["default"] = {{"description", "Refused, or failed."}, {"content", error}};
     return out;
 }
@@ -232,6 +260,8 @@ void each_function(const SchemaCache &cache, const std::string &schema, const st
 
 json::object swagger_parameter(const Argument &argument) {
     json::object out = schema_of(argument.type, true);
+    if (!out.contains("type")) // of json, which a query string writes as text
+        out["type"] = "string";
     out["name"] = argument.name;
     out["in"] = "query";
     out["required"] = argument.required;
@@ -246,7 +276,7 @@ std::string describe_openapi3(const SchemaCache &cache, const Config &config, co
                               const std::set<unsigned> *callable) {
     json::object paths;
     each_function(cache, schema, callable, [&](const Function &function) {
-        json::object item, base = {{"tags", {"(rpc) " + function.name}}, {"responses", responses_of(function)}};
+        json::object item, base = {{"tags", {"(rpc) " + function.name}}, {"responses", responses_of(function, config)}};
         add_comment(base, function.comment);
         if (function.volatility != 'v' && !function.single_unnamed()) {
             json::object get = base;
@@ -288,7 +318,7 @@ std::string describe_openapi2(const SchemaCache &cache, const Config &config, co
             if (argument.required)
                 required.emplace_back(argument.name);
         }
-        if (function.volatility != 'v') {
+        if (function.volatility != 'v' && !function.single_unnamed()) {
             json::object get = base;
             get["parameters"] = query;
             item["get"] = get;

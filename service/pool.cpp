@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <random>
 
 namespace ticketflow::http {
@@ -44,7 +42,7 @@ int Pool::retry_after() const {
     return int(std::max<long>(1, left + 1));
 }
 
-asio::awaitable<std::unique_ptr<Connection>> Pool::acquire() {
+Task<std::unique_ptr<Connection>> Pool::acquire() {
     while (!idle_.empty() && waiters_.empty()) {
         auto connection = std::move(idle_.back());
         idle_.pop_back();
@@ -67,7 +65,7 @@ asio::awaitable<std::unique_ptr<Connection>> Pool::acquire() {
     count();
     waiter.timer.expires_after(std::chrono::seconds(config_->db_pool_timeout));
     boost::system::error_code ec;
-    co_await waiter.timer.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+    co_await waiter.timer.async_wait(awaiting_or(ec));
     if (waiter.given)
         co_return std::move(waiter.given);
     waiters_.remove(&waiter);
@@ -118,7 +116,7 @@ void Pool::open_one() {
     asio::co_spawn(context_, open_task(), asio::detached);
 }
 
-asio::awaitable<void> Pool::open_task() {
+Task<void> Pool::open_task() {
     std::unique_ptr<Connection> connection;
     std::string message;
     std::string conninfo = config_->db_uri;

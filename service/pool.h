@@ -6,7 +6,6 @@
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <list>
 #include <memory>
 #include <string>
@@ -26,7 +25,7 @@ class Pool {
 
     // Throws Error: PGRST000 (503) while the database is away, PGRST003 (504) after the acquisition timeout, TF503 where
     // too many wait.
-    asio::awaitable<std::unique_ptr<Connection>> acquire();
+    Task<std::unique_ptr<Connection>> acquire();
     void release(std::unique_ptr<Connection> connection);
     void discard(std::unique_ptr<Connection> connection); // a broken one
 
@@ -40,12 +39,12 @@ class Pool {
   private:
     struct Waiter {
         explicit Waiter(asio::io_context &context) : timer(context) {}
-        asio::steady_timer timer;
+        Timer timer;
         std::unique_ptr<Connection> given;
         std::string failed;
     };
     void open_one();
-    asio::awaitable<void> open_task();
+    Task<void> open_task();
     void opened(std::unique_ptr<Connection> connection);
     void failed(const std::string &message);
     bool hand_over(std::unique_ptr<Connection> &connection);

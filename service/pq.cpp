@@ -6,9 +6,6 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <stdexcept>
 #include <sys/socket.h>
 
@@ -16,9 +13,10 @@ namespace ticketflow::http {
 
 namespace {
 
-constexpr size_t kMostStatements = 256;
+// What a backend keeps for a prepared statement is some forty times its text, and clients choose the text by their filters.
+constexpr size_t kMostStatements = 256, kLongestStatement = 4096, kMostText = 128 * 1024;
 
-asio::awaitable<PGconn *> connect_blocking(std::string conninfo, std::string timeout) {
+asio::awaitable<PGconn *, asio::thread_pool::executor_type> connect_blocking(std::string conninfo, std::string timeout) {
     // The environment (PGHOST, ...) and a service file count as well, where conninfo is silent.
     const char *names[] = {"dbname", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout",
                            "client_encoding", "fallback_application_name", "connect_timeout", nullptr};
@@ -30,6 +28,9 @@ bool stale(const PgError &error) {
     return error.sqlstate == "26000" || error.sqlstate == "42P05" ||
            (error.sqlstate == "0A000" && error.message == "cached plan must not change result type");
 }
+
+// What a prepared statement is found by.
+std::string key_of(const Step &step) { return step.role + '\0' + step.sql; }
 
 std::optional<std::string> field(const PGresult *result, int code) {
     const char *value = PQresultErrorField(result, code);
@@ -47,10 +48,10 @@ PgError pg_error(const PGresult *result) {
     return error;
 }
 
-asio::awaitable<std::unique_ptr<Connection>> Connection::open(asio::any_io_executor executor, asio::thread_pool &helpers,
-                                                              std::string conninfo, long long timeout, bool prepared) {
+Task<std::unique_ptr<Connection>> Connection::open(Executor executor, asio::thread_pool &helpers, std::string conninfo,
+                                                   long long timeout, bool prepared) {
     auto connecting = connect_blocking(std::move(conninfo), std::to_string(timeout));
-    PGconn *handle = co_await asio::co_spawn(helpers.get_executor(), std::move(connecting), asio::use_awaitable);
+    PGconn *handle = co_await asio::co_spawn(helpers.get_executor(), std::move(connecting), awaiting);
     if (PQstatus(handle) != CONNECTION_OK || PQsetnonblocking(handle, 1) != 0 || PQenterPipelineMode(handle) != 1) {
         std::string message(trim(PQerrorMessage(handle)));
         PQfinish(handle);
@@ -61,7 +62,7 @@ asio::awaitable<std::unique_ptr<Connection>> Connection::open(asio::any_io_execu
     co_return std::unique_ptr<Connection>(new Connection(executor, helpers, handle, prepared));
 }
 
-Connection::Connection(asio::any_io_executor executor, asio::thread_pool &helpers, PGconn *handle, bool prepared)
+Connection::Connection(Executor executor, asio::thread_pool &helpers, PGconn *handle, bool prepared)
     : born(std::chrono::steady_clock::now()), idle_since(born), executor_(executor), helpers_(helpers), handle_(handle),
       cancel_(PQgetCancel(handle), PQfreeCancel), descriptor_(executor, PQsocket(handle)), prepared_(prepared),
       cancelling_(std::make_shared<std::atomic<int>>(0)) {}
@@ -80,25 +81,32 @@ bool Connection::silent() const {
     return ::recv(PQsocket(handle_), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0;
 }
 
-void Connection::forget_statements() {
-    for (auto &[sql, statement] : statements_)
+void Connection::follow(unsigned long generation) {
+    if (generation == generation_)
+        return;
+    generation_ = generation;
+    for (auto &[key, statement] : statements_)
         drop_.push_back(statement.name);
     statements_.clear();
     used_.clear();
+    text_ = 0;
 }
 
-void Connection::remember(const std::string &sql, const std::string &name) {
-    used_.push_back(sql);
-    statements_[sql] = {name, std::prev(used_.end())};
-    if (statements_.size() > kMostStatements)
-        forget(std::string(used_.front()));
+void Connection::remember(std::string key, const std::string &name) {
+    used_.push_back(key);
+    text_ += key.size();
+    statements_[std::move(key)] = {name, std::prev(used_.end())};
+    while (statements_.size() > kMostStatements || text_ > kMostText)
+        forget(std::string(used_.front()), true);
 }
 
-void Connection::forget(const std::string &sql) {
-    auto found = statements_.find(sql);
+void Connection::forget(const std::string &key, bool drop) {
+    auto found = statements_.find(key);
     if (found == statements_.end())
         return;
-    drop_.push_back(found->second.name);
+    if (drop)
+        drop_.push_back(found->second.name);
+    text_ -= key.size();
     used_.erase(found->second.use);
     statements_.erase(found);
 }
@@ -114,11 +122,11 @@ bool Connection::send_step(const Step &step, size_t index, std::vector<Expected>
     }
     int count = int(values.size());
     // Results come in binary: for text it is the same bytes, and bytea arrives as it is.
-    if (!prepared_ || !step.prepare) {
+    if (!prepared_ || !step.prepare || step.sql.size() > kLongestStatement) {
         expected.push_back({Expected::Kind::execute, index, {}});
         return PQsendQueryParams(handle_, step.sql.c_str(), count, nullptr, values.data(), lengths.data(), formats.data(), 1) == 1;
     }
-    auto known = statements_.find(step.sql);
+    auto known = statements_.find(key_of(step));
     std::string name = known == statements_.end() ? "tf" + std::to_string(++next_name_) : known->second.name;
     if (known == statements_.end()) {
         expected.push_back({Expected::Kind::prepare, index, name});
@@ -133,25 +141,33 @@ bool Connection::send_step(const Step &step, size_t index, std::vector<Expected>
 
 void Connection::send(const std::vector<Step> &steps, std::vector<Expected> &expected) {
     bool sent = true;
+    syncs_ = 0;
+    auto sync = [&] {
+        sent = sent && PQpipelineSync(handle_) == 1;
+        syncs_ += sent;
+    };
+    // Each in a transaction of its own: a statement that is gone already must not fail what follows.
     for (const auto &name : drop_) {
         expected.push_back({Expected::Kind::deallocate, 0, name});
         sent = sent && PQsendQueryParams(handle_, ("DEALLOCATE " + name).c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0) == 1;
+        sync();
     }
     drop_.clear();
     for (size_t i = 0; i < steps.size(); ++i)
         sent = sent && send_step(steps[i], i, expected);
-    unread_ = sent && PQpipelineSync(handle_) == 1;
+    sync();
+    if (!sent)
+        syncs_ = -1;
 }
 
-asio::awaitable<bool> Connection::flush() {
+Task<bool> Connection::flush() {
     using namespace asio::experimental::awaitable_operators;
     for (;;) {
         int left = PQflush(handle_);
         if (left <= 0)
             co_return left == 0;
         // The server may be waiting for us to read before it reads on, so both directions count.
-        auto both = descriptor_.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable) ||
-                    descriptor_.async_wait(asio::posix::stream_descriptor::wait_write, asio::use_awaitable);
+        auto both = descriptor_.async_wait(Descriptor::wait_read, awaiting) || descriptor_.async_wait(Descriptor::wait_write, awaiting);
         auto ready = co_await std::move(both);
         if (ready.index() == 0 && PQconsumeInput(handle_) != 1)
             co_return false;
@@ -159,41 +175,37 @@ asio::awaitable<bool> Connection::flush() {
 }
 
 void Connection::take(PGresult *result, const Expected *expected, const std::vector<Step> &steps, Outcome &outcome,
-                      const RowSink &sink) {
+                      const RowSink *sink) {
     Result owned(result);
     ExecStatusType status = PQresultStatus(result);
     if (status == PGRES_PIPELINE_SYNC) {
-        unread_ = false;
+        --syncs_;
     } else if (status == PGRES_FATAL_ERROR) {
         PgError error = pg_error(result);
         if (expected && expected->kind == Expected::Kind::deallocate)
             return;
         if (expected && stale(error)) {
             outcome.stale_statement = true;
-            auto known = statements_.find(steps[expected->step].sql);
-            if (known != statements_.end()) {
-                used_.erase(known->second.use);
-                statements_.erase(known);
-            }
+            forget(key_of(steps[expected->step]), false);
         }
         if (!outcome.error) {
             outcome.failed_step = expected ? expected->step : outcome.results.size();
             outcome.error = std::move(error);
         }
     } else if (status == PGRES_SINGLE_TUPLE) {
-        if (!sink_done_ && !sink(result)) {
+        if (!sink_done_ && !(*sink)(result)) {
             sink_done_ = true;
             cancel();
         }
     } else if (expected && expected->kind == Expected::Kind::prepare) {
         if (status == PGRES_COMMAND_OK)
-            remember(steps[expected->step].sql, expected->name);
+            remember(key_of(steps[expected->step]), expected->name);
     } else if (expected && expected->kind == Expected::Kind::execute && (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)) {
         outcome.results[expected->step] = std::move(owned);
     }
 }
 
-asio::awaitable<Outcome> Connection::run(std::vector<Step> steps, RowSink sink) {
+Task<Outcome> Connection::run(const std::vector<Step> &steps, const RowSink *sink) {
     Outcome outcome;
     outcome.results.resize(steps.size());
     std::vector<Expected> expected;
@@ -201,17 +213,19 @@ asio::awaitable<Outcome> Connection::run(std::vector<Step> steps, RowSink sink) 
     running_ = true;
     sink_done_ = false;
     send(steps, expected);
-    bool sound = unread_ && co_await flush();
+    bool sound = syncs_ > 0;
+    if (sound)
+        sound = co_await flush();
     size_t at = 0;
     bool fresh = true; // nothing of the expected result was read yet
-    while (sound && unread_) {
+    while (sound && syncs_ > 0) {
         bool streams = at < expected.size() && expected[at].kind == Expected::Kind::execute && steps[expected[at].step].stream;
-        if (fresh && streams && sink)
+        if (fresh && streams && sink && *sink)
             PQsetSingleRowMode(handle_);
         fresh = false;
         if (PQisBusy(handle_)) {
             boost::system::error_code ec;
-            co_await descriptor_.async_wait(asio::posix::stream_descriptor::wait_read, asio::redirect_error(asio::use_awaitable, ec));
+            co_await descriptor_.async_wait(Descriptor::wait_read, awaiting_or(ec));
             sound = !ec && PQconsumeInput(handle_) == 1;
             continue;
         }
@@ -247,11 +261,11 @@ void Connection::cancel() {
 
 void Connection::abort() { ::shutdown(PQsocket(handle_), SHUT_RDWR); }
 
-asio::awaitable<void> Connection::settle_cancel() {
+Task<void> Connection::settle_cancel() {
     while (cancelling_->load() > 0) {
-        asio::steady_timer timer(executor_, std::chrono::milliseconds(2));
+        Timer timer(executor_, std::chrono::milliseconds(2));
         boost::system::error_code ec;
-        co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+        co_await timer.async_wait(awaiting_or(ec));
     }
 }
 

@@ -3,10 +3,8 @@
 
 #include "call.h"
 #include "errors.h"
+#include "task.h"
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <chrono>
 #include <functional>
@@ -19,8 +17,6 @@
 
 namespace ticketflow::http {
 
-namespace asio = boost::asio;
-
 struct ResultDeleter {
     void operator()(PGresult *result) const { PQclear(result); }
 };
@@ -31,6 +27,7 @@ PgError pg_error(const PGresult *result);
 struct Step {
     std::string sql;
     std::vector<Parameter> parameters;
+    std::string role;    // that it runs as, where that is not always the same; a prepared plan is good for one role only
     bool prepare = true; // worth keeping prepared
     bool stream = false; // rows go to the sink, one by one, instead of into the result
 };
@@ -49,29 +46,28 @@ struct Outcome {
 class Connection {
   public:
     // Connects on the helper threads, because libpq resolves names and may wait there. Throws std::runtime_error.
-    static asio::awaitable<std::unique_ptr<Connection>> open(asio::any_io_executor executor, asio::thread_pool &helpers,
-                                                            std::string conninfo, long long timeout, bool prepared);
+    static Task<std::unique_ptr<Connection>> open(Executor executor, asio::thread_pool &helpers, std::string conninfo,
+                                                  long long timeout, bool prepared);
     ~Connection();
     Connection(const Connection &) = delete;
 
     // Sends all steps and one Sync, then reads to its end. Never throws; see Outcome.
-    asio::awaitable<Outcome> run(std::vector<Step> steps, RowSink sink = {});
+    Task<Outcome> run(const std::vector<Step> &steps, const RowSink *sink = nullptr);
 
     // Asks the server to stop what runs. The request goes out on a helper thread; the connection is not given to
     // another caller before that is done, lest it stop a later call.
     void cancel();
-    asio::awaitable<void> settle_cancel();
+    Task<void> settle_cancel();
     void abort(); // ends a run whose server does not react; the connection is broken then
 
     bool usable() const;
     bool silent() const; // nothing came while it was idle: no goodbye, no end
-    void forget_statements(); // after a schema reload
-    unsigned long generation = 0;
+    void follow(unsigned long generation); // of the schema cache: statements of an older one are forgotten
     int backend() const { return PQbackendPID(handle_); }
     std::chrono::steady_clock::time_point born, idle_since;
 
   private:
-    Connection(asio::any_io_executor executor, asio::thread_pool &helpers, PGconn *handle, bool prepared);
+    Connection(Executor executor, asio::thread_pool &helpers, PGconn *handle, bool prepared);
 
     struct Expected {
         enum class Kind { deallocate, prepare, execute } kind;
@@ -84,21 +80,23 @@ class Connection {
     };
     void send(const std::vector<Step> &steps, std::vector<Expected> &expected);
     bool send_step(const Step &step, size_t index, std::vector<Expected> &expected);
-    asio::awaitable<bool> flush();
-    void take(PGresult *result, const Expected *expected, const std::vector<Step> &steps, Outcome &outcome, const RowSink &sink);
-    void remember(const std::string &sql, const std::string &name);
-    void forget(const std::string &sql);
+    Task<bool> flush();
+    void take(PGresult *result, const Expected *expected, const std::vector<Step> &steps, Outcome &outcome, const RowSink *sink);
+    void remember(std::string key, const std::string &name);
+    void forget(const std::string &key, bool drop); // drop: it is still there on the server
 
-    asio::any_io_executor executor_;
+    Executor executor_;
     asio::thread_pool &helpers_;
     PGconn *handle_;
     std::shared_ptr<PGcancel> cancel_; // a helper may still be using it when the connection is gone
-    asio::posix::stream_descriptor descriptor_;
-    bool prepared_, running_ = false, unread_ = false, sink_done_ = false;
+    Descriptor descriptor_;
+    bool prepared_, running_ = false, sink_done_ = false;
+    int syncs_ = 0; // sent and not read yet
     std::shared_ptr<std::atomic<int>> cancelling_;
-    unsigned long next_name_ = 0;
-    std::unordered_map<std::string, Prepared> statements_;
-    std::list<std::string> used_; // least recently first
+    unsigned long next_name_ = 0, generation_ = 0;
+    std::unordered_map<std::string, Prepared> statements_; // by role and text
+    std::list<std::string> used_; // their keys, least recently first
+    size_t text_ = 0;             // bytes of the keys
     std::vector<std::string> drop_; // names to deallocate with the next batch
 };
 

@@ -215,7 +215,7 @@ Query parse_query(std::string_view text, bool arguments) {
     for (auto &[name, value] : parse_pairs(text)) {
         // libpq's text ends at such a byte, so it would be cut silently.
         if (name.find('\0') != std::string::npos || value.find('\0') != std::string::npos)
-            throw Error{400, "22021", "invalid byte sequence for encoding \"UTF8\": 0x00", {}, {}, {}, {}};
+            throw failure::nul_byte();
         if (name == "select") {
             query.select = parse_select(value);
         } else if (name == "order") {

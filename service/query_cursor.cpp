@@ -141,7 +141,7 @@ void Cursor::expect_end(std::string_view expected) {
 
 void Cursor::fail(std::string_view expected) const {
     std::string unexpected = done() ? "end of input" : "\"" + std::string(1, text_[at_]) + "\"";
-    throw failure::bad_parameter("\"failed to parse " + std::string(what_) + " (" + std::string(text_) + ")\" (line 1, column " +
+    throw failure::bad_parameter("\"failed to parse " + std::string(what_) + " (" + clip(text_, 256) + ")\" (line 1, column " +
                                      std::to_string(at_ + 1) + ")",
                                  "unexpected " + unexpected + " expecting " + std::string(expected));
 }

@@ -26,6 +26,10 @@ void apply_headers(Answer &answer, std::string_view text) {
         if (!object || object->size() != 1 || !object->begin()->value().is_string())
             throw failure::bad_response_headers();
         std::string name(object->begin()->key()), value(object->begin()->value().as_string());
+        if (!fits_head(name, value))
+            throw failure::bad_response_headers();
+        if (frames_message(name))
+            continue;
         // The first of a name replaces ours; more of it are added (Set-Cookie).
         bool again = false;
         for (const auto &known : replaced)

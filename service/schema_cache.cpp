@@ -156,7 +156,9 @@ bool read_function(Function &function, const json::object &object, const Config 
     if (type_name.find('/') != std::string::npos)
         function.media_type = type_name;
     read_config(function, object.at("config"), config);
-    return read_arguments(function, object);
+    bool callable = read_arguments(function, object);
+    function.fails_by_row = std::any_of(function.columns.begin(), function.columns.end(), [](const auto &c) { return c.name == "error_code"; });
+    return callable;
 }
 
 } // namespace

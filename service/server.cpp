@@ -6,10 +6,7 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <csignal>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -125,7 +122,7 @@ void Server::accepted(int file, bool admin) {
     Worker &worker = admin ? *workers_[0] : *workers_[next_++ % workers_.size()];
     SessionContext context{worker, metrics_, {}, peer_name(file), !admin, false};
     if (admin) {
-        context.handler = [this](const Request &request, Running &) -> asio::awaitable<Answer> {
+        context.handler = [this](const Request &request, Running &) -> Task<Answer> {
             co_return answer_admin(request, workers_, metrics_);
         };
     } else {
@@ -154,12 +151,12 @@ void Server::accepted(int file, bool admin) {
     });
 }
 
-asio::awaitable<void> Server::accept_loop(int file, bool admin) {
-    asio::posix::stream_descriptor descriptor(workers_[0]->context, ::dup(file));
-    asio::steady_timer pause(workers_[0]->context);
+Task<void> Server::accept_loop(int file, bool admin) {
+    Descriptor descriptor(workers_[0]->context, ::dup(file));
+    Timer pause(workers_[0]->context);
     while (!stopping_ || admin) {
         boost::system::error_code ec;
-        co_await descriptor.async_wait(asio::posix::stream_descriptor::wait_read, asio::redirect_error(asio::use_awaitable, ec));
+        co_await descriptor.async_wait(Descriptor::wait_read, awaiting_or(ec));
         if (ec)
             co_return;
         for (int client; (!stopping_ || admin) && (client = ::accept4(file, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0;)
@@ -167,7 +164,7 @@ asio::awaitable<void> Server::accept_loop(int file, bool admin) {
         if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
             // Out of files: the queue of the kernel holds the others until some are closed.
             pause.expires_after(std::chrono::milliseconds(50));
-            co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+            co_await pause.async_wait(awaiting_or(ec));
         }
     }
 }
@@ -182,8 +179,8 @@ void Server::accept_from(const Listening &listening, bool admin) {
 
 size_t Server::sessions() { return size_t(metrics_.connections.load()); }
 
-asio::awaitable<void> Server::drain() {
-    asio::steady_timer timer(workers_[0]->context);
+Task<void> Server::drain() {
+    Timer timer(workers_[0]->context);
     long long patience = settings_.config->drain_timeout * 20;
     for (auto &worker : workers_) {
         Worker *target = worker.get();
@@ -191,7 +188,7 @@ asio::awaitable<void> Server::drain() {
     }
     for (int i = 0; metrics_.in_flight > 0 && i < patience; ++i) {
         timer.expires_after(std::chrono::milliseconds(50));
-        co_await timer.async_wait(asio::use_awaitable);
+        co_await timer.async_wait(awaiting);
     }
     for (auto &worker : workers_) {
         Worker *target = worker.get();
@@ -199,16 +196,16 @@ asio::awaitable<void> Server::drain() {
     }
     for (int i = 0; sessions() > 0 && i < 40; ++i) { // two seconds for cancelled queries to end
         timer.expires_after(std::chrono::milliseconds(50));
-        co_await timer.async_wait(asio::use_awaitable);
+        co_await timer.async_wait(awaiting);
     }
 }
 
-asio::awaitable<void> Server::signals() {
+Task<void> Server::signals() {
     asio::signal_set set(workers_[0]->context, SIGTERM, SIGINT, SIGHUP);
     set.add(SIGUSR1);
     set.add(SIGUSR2);
     for (;;) {
-        int number = co_await set.async_wait(asio::use_awaitable);
+        int number = co_await set.async_wait(awaiting);
         if (number == SIGHUP || number == SIGUSR2)
             reload_config();
         else if (number == SIGUSR1)

@@ -23,13 +23,13 @@ class Server {
   private:
     void make_workers();
     void accept_from(const Listening &listening, bool admin);
-    asio::awaitable<void> accept_loop(int file, bool admin);
+    Task<void> accept_loop(int file, bool admin);
     void accepted(int file, bool admin);
-    asio::awaitable<void> signals();
+    Task<void> signals();
     void reload_config();
     void watch_key_file();
     void give_schema(std::shared_ptr<const SchemaCache> cache);
-    asio::awaitable<void> drain();
+    Task<void> drain();
     size_t sessions();
 
     std::string file_;

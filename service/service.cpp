@@ -55,7 +55,7 @@ Answer Service::refuse(const Request &request, const Error &error) const {
     return answer;
 }
 
-asio::awaitable<Answer> Service::handle(const Request &request, Running &running) {
+Task<Answer> Service::handle(const Request &request, Running &running) {
     auto started = Clock::now();
     Answer answer;
     // What this request started with stays alive while it runs, whatever is reloaded meanwhile.
@@ -74,7 +74,7 @@ asio::awaitable<Answer> Service::handle(const Request &request, Running &running
     co_return answer;
 }
 
-asio::awaitable<Answer> Service::route(const Request &request, Running &running) {
+Task<Answer> Service::route(const Request &request, Running &running) {
     const Config &config = *settings_.config;
     double now = std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
     if (!limit_.admit(request.peer, now, double(config.rate_limit), double(config.rate_burst))) {
@@ -96,11 +96,11 @@ asio::awaitable<Answer> Service::route(const Request &request, Running &running)
     auto name = path.substr(1);
     if (name.find('/') != std::string_view::npos)
         throw failure::bad_path();
-    throw Error{404, "PGRST205", "Could not find the table '" + choose_schema(request, config) + "." + percent_decode(name, false) +
+    throw Error{404, "PGRST205", "Could not find the table '" + choose_schema(request, config) + "." + clip(percent_decode(name, false), 128) +
                          "' in the schema cache", {}, "Only functions are exposed, as /rpc/<function>.", {}, {}};
 }
 
-asio::awaitable<Answer> Service::call(const Request &request, Running &running) {
+Task<Answer> Service::call(const Request &request, Running &running) {
     auto cache = cache_;
     Settings settings = settings_;
     auto started = Clock::now();
@@ -111,7 +111,7 @@ asio::awaitable<Answer> Service::call(const Request &request, Running &running) 
     Call call = plan_call(request, *cache, *settings.config);
     double plan = seconds_since(started) - auth;
     Answer answer;
-    Environment environment{*settings.config, *cache, hints_};
+    Environment environment{*settings.config, *cache, memory_};
     std::string name = call.function->name;
     try {
         answer = co_await execute(environment, pool_, request, identity, call, running);
@@ -121,6 +121,9 @@ asio::awaitable<Answer> Service::call(const Request &request, Running &running) 
     const auto &logins = settings.config->login_functions;
     if (answer.code.empty() && std::find(logins.begin(), logins.end(), name) != logins.end())
         answer_login(*settings.keys, *settings.config, precise_time(), answer);
+    // Shared caches leave answers to Authorization alone, but know nothing of other ways to say who one is.
+    if (!identity.key.empty() && !answer.has("Cache-Control"))
+        answer.headers.emplace_back("Cache-Control", "private");
     answer.function = std::move(name);
     answer.role = std::move(identity.role);
     answer.user = std::move(identity.user);
@@ -141,7 +144,7 @@ Answer Service::options(const Request &request) const {
         std::string name = percent_decode(path.substr(5), false);
         const auto *functions = cache_->find(choose_schema(request, *settings_.config), name);
         if (!functions)
-            return answer_from(Error{404, "PGRST202", "Could not find the function " + settings_.config->schemas[0] + "." + name +
+            return answer_from(Error{404, "PGRST202", "Could not find the function " + settings_.config->schemas[0] + "." + clip(name, 128) +
                                                           " in the schema cache", {}, {}, {}, {}});
         bool reads = std::any_of(functions->begin(), functions->end(), [](const auto &f) { return f.volatility != 'v'; });
         answer.headers.emplace_back("Allow", reads ? "OPTIONS,GET,HEAD,POST" : "OPTIONS,POST");

@@ -23,7 +23,7 @@ class Service {
     Service(Settings settings, Pool &pool, Metrics &metrics, RateLimit &limit);
 
     // Never throws: what fails becomes an error answer.
-    asio::awaitable<Answer> handle(const Request &request, Running &running);
+    Task<Answer> handle(const Request &request, Running &running);
 
     void configure(Settings settings);
     void set_schema(std::shared_ptr<const SchemaCache> cache) { cache_ = std::move(cache); }
@@ -34,9 +34,9 @@ class Service {
     Answer refuse(const Request &request, const Error &error) const;
 
   private:
-    asio::awaitable<Answer> route(const Request &request, Running &running);
-    asio::awaitable<Answer> call(const Request &request, Running &running);
-    asio::awaitable<Answer> describe(const Request &request, Running &running);
+    Task<Answer> route(const Request &request, Running &running);
+    Task<Answer> call(const Request &request, Running &running);
+    Task<Answer> describe(const Request &request, Running &running);
     Answer options(const Request &request) const;
     void finish(const Request &request, Answer &answer) const;
 
@@ -46,7 +46,7 @@ class Service {
     Metrics &metrics_;
     RateLimit &limit_;
     std::unique_ptr<Authenticator> authenticator_;
-    SizeHints hints_;
+    Memory memory_;
 };
 
 // Cross-origin headers for any answer, and the answer to a preflight.

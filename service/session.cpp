@@ -4,9 +4,7 @@
 #include "log.h"
 
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl/stream.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <ctime>
 #include <random>
 
@@ -41,8 +39,10 @@ std::string request_id(std::string_view given) {
     if (fine)
         return std::string(given);
     thread_local std::mt19937_64 random{std::random_device{}()};
-    char text[40];
-    std::snprintf(text, sizeof text, "%016llx%016llx", (unsigned long long)random(), (unsigned long long)random());
+    std::string text(32, '0');
+    for (size_t i = 0; i < text.size(); i += 16)
+        for (auto [bits, at] = std::pair{random(), i}; at < i + 16; bits >>= 4)
+            text[at++] = "0123456789abcdef"[bits & 15];
     return text;
 }
 
@@ -77,7 +77,7 @@ template <class Stream> class Session {
     Stream &stream() { return stream_; }
     Watched &watched() { return watched_; }
 
-    asio::awaitable<void> run() {
+    Task<void> run() {
         long long served = 0;
         for (;;) {
             bool complete = co_await read_request();
@@ -101,7 +101,7 @@ template <class Stream> class Session {
     const Config &config() const { return context_.worker.service.config(); }
 
     // Until one request is complete or failed. False where the client is gone, or had nothing to say for too long.
-    asio::awaitable<bool> read_request() {
+    Task<bool> read_request() {
         using State = RequestReader::State;
         State known = State::idle;
         watched_.timed_out = false;
@@ -121,7 +121,7 @@ template <class Stream> class Session {
             }
             auto [data, size] = reader_.space();
             boost::system::error_code ec;
-            size_t count = co_await stream_.async_read_some(asio::buffer(data, size), asio::redirect_error(asio::use_awaitable, ec));
+            size_t count = co_await stream_.async_read_some(asio::buffer(data, size), awaiting_or(ec));
             if (ec) {
                 if (watched_.timed_out && reader_.state() != State::idle)
                     co_await refuse(failure::limit(408, "The request did not arrive in time."));
@@ -132,7 +132,7 @@ template <class Stream> class Session {
         co_return true;
     }
 
-    asio::awaitable<void> refuse(Error error) {
+    Task<void> refuse(Error error) {
         Request request = reader_.take();
         request.peer = context_.peer;
         request.id = request_id(request.header(lower(config().trace_header)));
@@ -141,7 +141,7 @@ template <class Stream> class Session {
         lingers_ = true;
     }
 
-    asio::awaitable<bool> answer_request(Request &request, bool keep) {
+    Task<bool> answer_request(Request &request, bool keep) {
         auto started = Clock::now();
         request.peer = context_.peer;
         request.id = request_id(request.header(lower(config().trace_header)));
@@ -167,7 +167,7 @@ template <class Stream> class Session {
         co_return keep && sent;
     }
 
-    asio::awaitable<bool> send(const Request &request, Answer &answer, bool keep, Clock::time_point started) {
+    Task<bool> send(const Request &request, Answer &answer, bool keep, Clock::time_point started) {
         std::string head = head_of(answer, keep, http_date());
         std::string_view body = answer.bodiless || answer.spool.open() ? std::string_view()
                                 : answer.result                        ? answer.view
@@ -186,12 +186,12 @@ template <class Stream> class Session {
     }
 
     // Every bit of progress gives the client more time.
-    asio::awaitable<bool> write(std::string_view head, std::string_view body) {
+    Task<bool> write(std::string_view head, std::string_view body) {
         while (!head.empty() || !body.empty()) {
             watched_.expect(Phase::writing, config().write_timeout);
             std::array<asio::const_buffer, 2> buffers = {asio::buffer(head), asio::buffer(body)};
             boost::system::error_code ec;
-            size_t count = co_await stream_.async_write_some(buffers, asio::redirect_error(asio::use_awaitable, ec));
+            size_t count = co_await stream_.async_write_some(buffers, awaiting_or(ec));
             if (ec)
                 co_return false;
             size_t of_head = std::min(count, head.size());
@@ -201,7 +201,7 @@ template <class Stream> class Session {
         co_return true;
     }
 
-    asio::awaitable<bool> write_file(const Spool &spool) {
+    Task<bool> write_file(const Spool &spool) {
         std::string chunk(kFileChunk, '\0');
         for (size_t offset = 0; offset < spool.size();) {
             long count = spool.read(offset, chunk.data(), chunk.size());
@@ -215,14 +215,14 @@ template <class Stream> class Session {
 
     // After a refusal the rest of the request is read and dropped: closing with unread bytes would reset the connection, and
     // the client would never see the answer.
-    asio::awaitable<void> end() {
+    Task<void> end() {
         boost::system::error_code ec;
         stream_.lowest_layer().shutdown(asio::socket_base::shutdown_send, ec);
         std::array<char, 16384> sink;
         watched_.timed_out = false;
         watched_.expect(Phase::reading, kLingerSeconds);
         for (size_t total = 0; lingers_ && !ec && total < kMostLinger;)
-            total += co_await raw_socket(stream_).async_read_some(asio::buffer(sink), asio::redirect_error(asio::use_awaitable, ec));
+            total += co_await raw_socket(stream_).async_read_some(asio::buffer(sink), awaiting_or(ec));
         stream_.lowest_layer().close(ec);
     }
 
@@ -244,20 +244,20 @@ struct Counted {
 
 } // namespace
 
-asio::awaitable<void> serve_plain(SessionContext context, Socket socket) {
+Task<void> serve_plain(SessionContext context, Socket socket) {
     Counted counted(context);
     auto session = std::make_unique<Session<Socket>>(std::move(context), std::move(socket));
     co_await session->run();
 }
 
-asio::awaitable<void> serve_tls(SessionContext context, Socket socket, std::shared_ptr<asio::ssl::context> tls) {
+Task<void> serve_tls(SessionContext context, Socket socket, std::shared_ptr<asio::ssl::context> tls) {
     Counted counted(context);
     long long timeout = context.worker.service.config().header_timeout;
     asio::ssl::stream<Socket> stream(std::move(socket), *tls);
     auto session = std::make_unique<Session<asio::ssl::stream<Socket>>>(std::move(context), std::move(stream));
     session->watched().expect(Phase::reading, timeout);
     boost::system::error_code ec;
-    co_await session->stream().async_handshake(asio::ssl::stream_base::server, asio::redirect_error(asio::use_awaitable, ec));
+    co_await session->stream().async_handshake(asio::ssl::stream_base::server, awaiting_or(ec));
     if (!ec)
         co_await session->run();
 }

@@ -9,7 +9,7 @@
 namespace ticketflow::http {
 
 using Socket = asio::basic_stream_socket<asio::generic::stream_protocol, asio::io_context::executor_type>;
-using Handler = std::function<asio::awaitable<Answer>(const Request &, Running &)>;
+using Handler = std::function<Task<Answer>(const Request &, Running &)>;
 
 struct SessionContext {
     Worker &worker;
@@ -20,7 +20,7 @@ struct SessionContext {
     bool overloaded = false; // one answer, 503, then the end
 };
 
-asio::awaitable<void> serve_plain(SessionContext context, Socket socket);
-asio::awaitable<void> serve_tls(SessionContext context, Socket socket, std::shared_ptr<asio::ssl::context> tls);
+Task<void> serve_plain(SessionContext context, Socket socket);
+Task<void> serve_tls(SessionContext context, Socket socket, std::shared_ptr<asio::ssl::context> tls);
 
 } // namespace ticketflow::http

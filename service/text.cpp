@@ -1,6 +1,7 @@
 #include "text.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdint>
 
@@ -142,33 +143,37 @@ bool valid_utf8(std::string_view text) {
 
 void append_json_quoted(std::string &out, std::string_view text) {
     static constexpr char kHex[] = "0123456789abcdef";
+    static constexpr auto kPlain = [] {
+        std::array<bool, 256> plain{};
+        for (size_t c = 0x20; c < 0x80; ++c)
+            plain[c] = c != '"' && c != '\\';
+        return plain;
+    }();
     out += '"';
-    for (size_t i = 0; i < text.size();) {
-        unsigned char c = static_cast<unsigned char>(text[i]);
-        if (c < 0x20 || c == '"' || c == '\\') {
+    while (!text.empty()) {
+        size_t run = 0;
+        while (run < text.size() && kPlain[static_cast<unsigned char>(text[run])])
+            ++run;
+        out.append(text.data(), run);
+        text.remove_prefix(run);
+        if (text.empty())
+            break;
+        unsigned char c = static_cast<unsigned char>(text[0]);
+        size_t length = 1;
+        if (c >= 0x80) {
+            length = utf8_length(text);
+            out += length > 0 ? text.substr(0, length) : "\xEF\xBF\xBD";
+        } else if (c == '"' || c == '\\') {
             out += '\\';
-            switch (c) {
-            case '\n': out += 'n'; break;
-            case '\r': out += 'r'; break;
-            case '\t': out += 't'; break;
-            case '"':
-            case '\\': out += char(c); break;
-            default:
-                out += "u00";
-                out += kHex[c >> 4];
-                out += kHex[c & 15];
-            }
-            ++i;
-            continue;
-        }
-        size_t length = utf8_length(text.substr(i));
-        if (length == 0) {
-            out += "\xEF\xBF\xBD";
-            ++i;
+            out += char(c);
+        } else if (c == '\n' || c == '\r' || c == '\t') {
+            out += c == '\n' ? "\\n" : c == '\r' ? "\\r" : "\\t";
         } else {
-            out += text.substr(i, length);
-            i += length;
+            out += "\\u00";
+            out += kHex[c >> 4];
+            out += kHex[c & 15];
         }
+        text.remove_prefix(std::max<size_t>(length, 1));
     }
     out += '"';
 }
@@ -179,18 +184,33 @@ std::string json_quote(std::string_view text) {
     return out;
 }
 
+std::string clip(std::string_view text, size_t most) {
+    if (text.size() <= most)
+        return std::string(text);
+    while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0) == 0x80)
+        --most;
+    return std::string(text.substr(0, most)) + "...";
+}
+
 std::string quote_ident(std::string_view name) {
-    std::string out = "\"";
-    for (char c : name) {
-        if (c == '"')
-            out += '"';
-        out += c;
+    std::string out;
+    out.reserve(name.size() + 2);
+    out += '"';
+    for (size_t at; (at = name.find('"')) != std::string_view::npos; name.remove_prefix(at + 1)) {
+        out += name.substr(0, at + 1);
+        out += '"';
     }
+    out += name;
     return out += '"';
 }
 
 std::string quote_literal(std::string_view text) {
-    std::string out = text.find('\\') == std::string_view::npos ? "'" : " E'";
+    bool plain = text.find_first_of("'\\") == std::string_view::npos;
+    std::string out;
+    out.reserve(text.size() + 4);
+    out += text.find('\\') == std::string_view::npos ? "'" : " E'";
+    if (plain)
+        return out.append(text) += '\'';
     for (char c : text) {
         if (c == '\'' || c == '\\')
             out += c;

@@ -25,6 +25,9 @@ std::string json_quote(std::string_view text);
 void append_json_quoted(std::string &out, std::string_view text);
 bool valid_utf8(std::string_view text);
 
+// The text, or its beginning where it has more bytes; "..." says so. Cuts between characters.
+std::string clip(std::string_view text, size_t most);
+
 std::string quote_ident(std::string_view name);
 std::string quote_literal(std::string_view text);
 

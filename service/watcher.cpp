@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdexcept>
 #include <sys/eventfd.h>
+#include <tuple>
 #include <unistd.h>
 
 namespace ticketflow::http {
@@ -40,12 +41,15 @@ void Watcher::reload() {
     (void)!::write(wake_, &one, sizeof one);
 }
 
+// The connection stays where it may: what is notified while there is none would be lost.
 void Watcher::configure(std::shared_ptr<const Config> config) {
+    auto of_connection = [](const Config &c) { return std::tie(c.db_uri, c.db_channel, c.db_channel_enabled); };
     {
         std::lock_guard<std::mutex> lock(mutex_);
+        if (of_connection(*config) != of_connection(*config_))
+            reconnect_ = true;
         config_ = std::move(config);
     }
-    reconnect_ = true;
     reload();
 }
 

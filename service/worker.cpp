@@ -2,8 +2,6 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <poll.h>
 
 namespace ticketflow::http {
@@ -79,12 +77,12 @@ void Worker::look_at_clients() {
     }
 }
 
-asio::awaitable<void> Worker::tick() {
-    asio::steady_timer timer(context);
+Task<void> Worker::tick() {
+    Timer timer(context);
     for (int count = 0;; ++count) {
         timer.expires_after(kTick);
         boost::system::error_code ec;
-        co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+        co_await timer.async_wait(awaiting_or(ec));
         if (ec)
             co_return;
         heartbeat = std::chrono::duration_cast<std::chrono::seconds>(Clock::now().time_since_epoch()).count();

@@ -5,7 +5,6 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <functional>
 #include <list>
@@ -51,7 +50,7 @@ class Worker {
     std::function<void()> on_tick, on_second; // of the first worker: log lines, reload checks
 
   private:
-    asio::awaitable<void> tick();
+    Task<void> tick();
     void look_at_clients();
     void look_at_call(Watched &watched, std::chrono::steady_clock::time_point now);
 

@@ -92,23 +92,33 @@ def test_database(common, database):
     get()
     psql(database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ticketflow'")
     until(lambda: psql(database, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ticketflow'") == "0", 5)
+    before = int(psql(database, "SELECT nextval('counter')"))
     tap.equal(service.request("POST", "/rpc/ctr", "{}", JSON).status, 200, "idle backends killed: nobody notices, writers neither")
-    tap.equal(psql(database, "SELECT last_value FROM counter"), "1", "and the writer ran once")
+    tap.equal(int(psql(database, "SELECT last_value FROM counter")), before + 1, "and the writer ran once")
     results = []
     thread = start(service, results=results)
     until(lambda: psql(database, SLOW) == "1")
     psql(database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%\"slow\"%' AND pid <> pg_backend_pid()")
     thread.join()
-    tap.equal((results[0].status, results[0].json["code"], results[0].header("Retry-After")), (503, "57P01", "1"), "a backend killed under a call: 503")
+    tap.equal((results[0].status, results[0].json["code"], results[0].header("Retry-After")), (503, "57P01", "1"), "70 a backend killed under a call: 503")
     tap.equal(get().status, 200, "the next one is served")
 
     cluster("stop", "-m", "immediate")
     down = until(lambda: (a := get()).status == 503 and a)
-    tap.equal((down.status, down.json["code"] in ("PGRST000", "PGRST001"), int(down.header("Retry-After")) >= 1), (503, True, True), "database down: 503 with Retry-After")
+    tap.equal((down.status, down.json["code"] in ("PGRST000", "PGRST001"), int(down.header("Retry-After")) >= 1), (503, True, True), "70 database down: 503 with Retry-After")
     tap.equal(service.admin("/live").status, 200, "the service lives")
     until(lambda: service.admin("/ready").status == 503)
     tap.equal(service.admin("/ready").status, 503, "but is not ready")
+    for _ in range(100):
+        get()
+    failures = int(next(line for line in service.admin("/metrics").text.splitlines() if line.startswith("ticketflow_db_connection_failures_total")).split()[1])
+    tap.ok(1 <= failures <= 20, "100 requests meanwhile do not mean 100 attempts to connect", failures)
+    early = Service(**common, wait=False)
+    none = early.request("GET", "/rpc/add?a=1&b=2")
+    tap.equal((none.status, none.json["code"], none.header("Retry-After")), (503, "PGRST002", "1"), "72 started before the database: no schema cache")
     cluster("start")
+    tap.ok(until(lambda: early.request("GET", "/rpc/add?a=1&b=2").status == 200, 40), "72 and it comes by itself")
+    tap.equal(early.stop(), 0, "a clean end")
     back = until(lambda: (a := get()).status == 200 and a, 40)
     tap.equal(back and back.json, 3, "database back: served again")
     tap.ok(until(lambda: service.admin("/ready").status == 200, 20), "and ready")
@@ -128,10 +138,24 @@ def test_pool(common, database):
     tap.equal((full.status, full.json["code"], full.header("Retry-After")), (503, "TF503", "1"), "the queue is full: 503 at once")
     for thread in threads:
         thread.join()
-    tap.equal([(a.status, a.json["code"]) for a in waiting], [(504, "PGRST003")] * 2, "waited in vain: 504")
+    tap.equal([(a.status, a.json["code"]) for a in waiting], [(504, "PGRST003")] * 2, "71 waited in vain: 504")
     running.join()
     tap.equal(results[0].status, 204, "who had the connection was served")
     tap.equal(service.request("GET", "/rpc/add?a=1&b=2").status, 200, "and the connection is there for the next")
+    service.stop()
+
+    service = Service(**common, db_pool=1)
+    lists = [[] for _ in range(8)]
+    running = start(service, body='{"s":2}', results=[])
+    until(lambda: psql(database, SLOW) == "1")
+    threads = []
+    for place in range(8):  # each is seen to wait before the next one comes
+        threads.append(start(service, "/rpc/ctr", "{}", results=lists[place]))
+        until(lambda: f"pgrst_db_pool_waiting {place + 1}\n" in service.admin("/metrics").text)
+    for thread in [running, *threads]:
+        thread.join()
+    order = [found[0].json for found in lists]
+    tap.equal(order, sorted(order), "who waits longest gets the connection")
     service.stop()
 
 
@@ -162,7 +186,7 @@ def test_clients(common, database):
     tap.ok(ok(), "others are served")
     slow = [socket.create_connection(("127.0.0.1", service.port)) for _ in range(200)]
     for client in slow:
-        client.sendall(b"GET /rpc/add?a=1&b=2 HTTP/1.1\r\nX-Slow: ")
+        client.sendall(b"GET /rpc/add?a=1&b=2 HTTP/1.1\r\nHost: x\r\nX-Slow: ")
     for _ in range(3):
         for client in slow:
             client.sendall(b"y")
@@ -182,7 +206,7 @@ def test_clients(common, database):
 
     seen = len(service.lines)
     gone = socket.create_connection(("127.0.0.1", service.port))
-    gone.sendall(b'POST /rpc/slow HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n{"s":60}')
+    gone.sendall(b'POST /rpc/slow HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n{"s":60}')
     until(lambda: psql(database, SLOW) == "1")
     gone.close()
     tap.ok(until(lambda: psql(database, SLOW) == "0", 10), "a client goes away: its query is cancelled")
@@ -193,7 +217,7 @@ def test_clients(common, database):
     rows = 1500000
     reader = socket.create_connection(("127.0.0.1", service.port))
     reader.settimeout(120)
-    reader.sendall(f"GET /rpc/many?n={rows} HTTP/1.1\r\nConnection: close\r\n\r\n".encode())
+    reader.sendall(f"GET /rpc/many?n={rows} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
     data = reader.recv(65536)
     head, _, start_of_body = data.partition(b"\r\n\r\n")
     length = int([line for line in head.split(b"\r\n") if line.startswith(b"Content-Length")][0].split()[1])
@@ -210,13 +234,13 @@ def test_clients(common, database):
     reader.close()
     seen = len(service.lines)
     leaver = socket.create_connection(("127.0.0.1", service.port))
-    leaver.sendall(b"GET /rpc/many?n=300000 HTTP/1.1\r\n\r\n")
+    leaver.sendall(b"GET /rpc/many?n=300000 HTTP/1.1\r\nHost: x\r\n\r\n")
     leaver.recv(65536)
     leaver.close()
     tap.ok(service.wait_for("request", after=seen, function="many", outcome="write failed"), "a reader leaves in the middle")
     seen = len(service.lines)
     lazy = socket.create_connection(("127.0.0.1", service.port))
-    lazy.sendall(b"GET /rpc/many?n=300000 HTTP/1.1\r\n\r\n")
+    lazy.sendall(b"GET /rpc/many?n=300000 HTTP/1.1\r\nHost: x\r\n\r\n")
     tap.ok(service.wait_for("request", after=seen, seconds=60, function="many", outcome="client too slow"), "a reader that reads nothing is left")
     lazy.close()
     tap.ok(until(lambda: len(os.listdir(f"/proc/{service.process.pid}/fd")) < 40), "no file stays open")
@@ -235,7 +259,25 @@ def test_log(common):
             request(service.port, "POST", path, body, {**JSON, "X-Request-Id": name})
             sent.add(name)
 
+    def vanish(number):
+        for i in range(10):
+            name = f"v-{number}-{i}"
+            gone = socket.create_connection(("127.0.0.1", service.port))
+            gone.sendall(f"GET /rpc/fifteen HTTP/1.1\r\nHost: x\r\nX-Request-Id: {name}\r\n\r\n".encode() * (1 + i % 2))
+            gone.close()
+            sent.add(name)
+
+    def pipeline(number):
+        names = [f"p-{number}-{i}" for i in range(20)]
+        with socket.create_connection(("127.0.0.1", service.port), timeout=20) as line:
+            line.sendall(b"".join(f"GET /rpc/add?a=1&b=2 HTTP/1.1\r\nHost: x\r\nX-Request-Id: {name}\r\n\r\n".encode() for name in names))
+            line.sendall(b"X Y Z\r\n\r\n")  # no HTTP: refused, with an id of its own
+            while line.recv(65536):
+                pass
+        sent.update(names)
+
     threads = [threading.Thread(target=client, args=(n,)) for n in range(6)]
+    threads += [threading.Thread(target=work, args=(n,)) for n in range(3) for work in (vanish, pipeline)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -243,7 +285,13 @@ def test_log(common):
     service.stop()
     service.wait_for("end of log")
     logged = [line["request_id"] for line in service.lines if line["message"] == "request"]
-    tap.equal((len(logged), set(logged) == sent), (300, True), "each of 300 requests is in the log, once")
+    whole = [name for name in logged if name[0] in "rp"]
+    refused = [name for name in logged if name[:2] not in ("r-", "p-", "v-")]
+    left = [name for name in logged if name[:2] == "v-"]
+    tap.equal((len(whole), set(whole) == {name for name in sent if name[0] in "rp"}), (360, True), "each of 360 requests is in the log, once")
+    tap.equal(len(refused), 3, "what is no HTTP as well")
+    # A client that is gone may have been gone before its request was read; of the others none twice.
+    tap.ok(all(left.count(name) <= 1 + int(name[-1]) % 2 for name in left), "and those of clients that left at most once", left)
 
 
 def main():

@@ -8,6 +8,19 @@ const [url, token] = process.argv.slice(2)
 const client = new PostgrestClient(url)
 const agent = new PostgrestClient(url, { headers: { Authorization: `Bearer ${token}`, apikey: token, 'X-Client-Info': 'test/1' } })
 
+// Which methods of the client's builders were called: at the end none may be left.
+const methods = new Map()
+for (let proto = Object.getPrototypeOf(client.rpc('x')); proto !== Object.prototype; proto = Object.getPrototypeOf(proto)) {
+  for (const name of Object.getOwnPropertyNames(proto).filter((name) => name !== 'constructor' && !methods.has(name))) {
+    const original = proto[name]
+    methods.set(name, 0)
+    proto[name] = function (...given) {
+      methods.set(name, methods.get(name) + 1)
+      return original.apply(this, given)
+    }
+  }
+}
+
 let count = 0
 let failures = 0
 function equal(got, want, name) {
@@ -48,6 +61,25 @@ await data('select with alias and cast', client.rpc('fifteen').select('x:n::text
 await data('eq', client.rpc('tall').eq('id', 3).select('id'), [{ id: 3 }])
 await data('neq, lt', client.rpc('fifteen').neq('n', 1).lt('n', 4).select('n'), [{ n: 2 }, { n: 3 }])
 await data('in', client.rpc('fifteen').in('label', ['row 1', 'row 2']).select('n'), [{ n: 1 }, { n: 2 }])
+await data('gte, lte', client.rpc('fifteen').gte('n', 14).lte('n', 14).select('n'), [{ n: 14 }])
+await data('ilike', client.rpc('fifteen').ilike('label', 'ROW _').gt('n', 8).select('n'), [{ n: 9 }])
+await data('likeAllOf', client.rpc('fifteen').likeAllOf('label', ['%1%', '%2%']).select('n'), [{ n: 12 }])
+await data('likeAnyOf', client.rpc('fifteen').likeAnyOf('label', ['% 2', '% 3']).select('n'), [{ n: 2 }, { n: 3 }])
+await data('ilikeAllOf', client.rpc('fifteen').ilikeAllOf('label', ['ROW%', '%5']).select('n'), [{ n: 5 }, { n: 15 }])
+await data('regexMatch', client.rpc('fifteen').regexMatch('label', 'w [23]$').select('n'), [{ n: 2 }, { n: 3 }])
+await data('regexIMatch', client.rpc('fifteen').regexIMatch('label', 'W [23]$').select('n'), [{ n: 2 }, { n: 3 }])
+await data('isDistinct', client.rpc('spans').isDistinct('fine', true).select('id'), [{ id: 2 }, { id: 3 }])
+await data('notIn', client.rpc('fifteen').notIn('n', [1, 2, 3]).limit(1).select('n'), [{ n: 4 }])
+await data('is true, is false', client.rpc('spans').is('fine', true).select('id'), [{ id: 1 }])
+await data('containedBy', client.rpc('kinds').containedBy('a', [1, 2, 3]).select('m'), [{ m: 'calm' }])
+await data('rangeGt', client.rpc('spans').rangeGt('span', '[1,9)').select('id'), [{ id: 3 }])
+await data('rangeGte', client.rpc('spans').rangeGte('span', '[5,9)').select('id'), [{ id: 2 }, { id: 3 }])
+await data('rangeLt', client.rpc('spans').rangeLt('span', '[5,9)').select('id'), [{ id: 1 }])
+await data('rangeLte', client.rpc('spans').rangeLte('span', '[5,9)').select('id'), [{ id: 1 }, { id: 2 }])
+await data('rangeAdjacent', client.rpc('spans').rangeAdjacent('span', '[5,9)').select('id'), [{ id: 1 }])
+await data('overlaps of ranges', client.rpc('spans').overlaps('span', '[4,6)').select('id'), [{ id: 1 }, { id: 2 }])
+for (const [type, words] of [['plain', 'row 7'], ['phrase', 'row 7'], ['websearch', '"row 7" or nothing']])
+  await data(`textSearch ${type}`, client.rpc('fifteen').textSearch('label', words, { type, config: 'simple' }).select('n'), [{ n: 7 }])
 await data('is', client.rpc('tall').is('data', null).select('id'), [])
 await data('like', client.rpc('fifteen').like('label', '%1').select('n'), [{ n: 1 }, { n: 11 }])
 await data('ilikeAnyOf', client.rpc('fifteen').ilikeAnyOf('label', ['ROW 1', 'ROW 2']).select('n'), [{ n: 1 }, { n: 2 }])
@@ -60,6 +92,7 @@ await data('match', client.rpc('fifteen').match({ n: 2, label: 'row 2' }).select
 await data('filter', client.rpc('fifteen').filter('n', 'in', '(3,4)').select('n'), [{ n: 3 }, { n: 4 }])
 await data('a filter with get: true', client.rpc('below', { id: 4 }, { get: true }).gt('id', 2).select('id'), [{ id: 3 }])
 await data('order', client.rpc('fifteen').order('n', { ascending: false }).limit(1).select('n'), [{ n: 15 }])
+await data('order, nulls first', client.rpc('spans').order('fine', { ascending: false, nullsFirst: true }).select('id'), [{ id: 3 }, { id: 1 }, { id: 2 }])
 await data('range', client.rpc('fifteen').range(3, 4).select('n'), [{ n: 4 }, { n: 5 }])
 await data('single', client.rpc('tall').eq('id', 1).select('id').single(), { id: 1 })
 await failure('single of none', client.rpc('tall').eq('id', 99).single(), 406, 'PGRST116')
@@ -90,10 +123,16 @@ try {
 } catch (error) {
   equal([error.code, error.details, error.hint], ['22P02', null, null], 'throwOnError')
 }
+await failure('geojson without geometries', client.rpc('tall').geojson(), 406, 'PGRST107')
+await data('returns, overrideTypes', client.rpc('tall').eq('id', 1).select('id').returns().overrideTypes(), [{ id: 1 }])
+await data('retry', client.rpc('add', { a: 1, b: 2 }, { get: true }).retry(true), 3)
 const controller = new AbortController()
 setTimeout(() => controller.abort(), 100)
 const aborted = await client.rpc('slow', { s: 20 }).abortSignal(controller.signal)
 equal([aborted.data, /abort/i.test(aborted.error?.message ?? '')], [null, true], 'abortSignal')
+
+// processResponse and then are called by the client itself.
+equal([...methods].filter(([, calls]) => calls === 0).map(([name]) => name), [], 'every method of the builders was called')
 
 console.log(`1..${count}`)
 process.exit(failures ? 1 : 0)

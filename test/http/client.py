@@ -1,38 +1,23 @@
 #!/usr/bin/env python3
 """@supabase/postgrest-js, unchanged, against the service: every option of its rpc()."""
 import os
-import shutil
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-from http_service import ROOT, SECRET, Service, make_database, psql, skip_all, token  # noqa: E402
-
-PACKAGE = "@supabase/postgrest-js@2"
-FOLDER = os.path.join(ROOT, "build/npm")
-
-
-def install():
-    if os.path.isdir(os.path.join(FOLDER, "node_modules/@supabase/postgrest-js")):
-        return
-    os.makedirs(FOLDER, exist_ok=True)
-    done = subprocess.run(["npm", "install", "--prefix", FOLDER, "--no-audit", "--no-fund", "--silent", PACKAGE],
-                          capture_output=True, text=True, timeout=180, check=False)
-    if done.returncode:
-        skip_all("npm cannot install " + PACKAGE + ": " + " ".join((done.stderr or done.stdout).split())[:200])
+from http_service import ROOT, SECRET, Service, make_database, psql, token  # noqa: E402
+from npm import install  # noqa: E402
 
 
 def main():
-    if not shutil.which("node") or not shutil.which("npm"):
-        skip_all("node and npm are not installed")
-    install()
+    folder = install("npm", "@supabase/postgrest-js@2")
     database = make_database("engine", "http_client")
     with open(os.path.join(ROOT, "test/http/fixture.sql"), encoding="utf-8") as fixture:
         psql(database, fixture.read())
     service = Service(db_uri=f"dbname={database} user=authenticator", db_anon_role="anon", jwt_secret=SECRET, db_pool=2,
                       db_schemas="api,api2", db_tx_end="commit-allow-override", db_plan_enabled="true")
     test = subprocess.run(["node", os.path.join(ROOT, "test/http/client.mjs"), f"http://127.0.0.1:{service.port}",
-                           token({"role": "agent"})], env={**os.environ, "CLIENT": FOLDER}, timeout=120, check=False)
+                           token({"role": "agent"})], env={**os.environ, "CLIENT": folder}, timeout=120, check=False)
     service.stop()
     sys.exit(test.returncode)
 

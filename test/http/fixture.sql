@@ -130,4 +130,12 @@ BEGIN
   IF current_setting('request.headers', true)::json->>'x-refuse' = 'yes' THEN RAISE SQLSTATE 'PT418' USING MESSAGE = 'pre-request refuses'; END IF;
   IF current_setting('request.headers', true)::json->>'x-agent' = 'yes' THEN PERFORM set_config('role', 'agent', true); END IF;
 END $$;
+CREATE FUNCTION spans() RETURNS TABLE (id int, span int4range, fine boolean) LANGUAGE sql STABLE
+  AS $$ VALUES (1, int4range(1, 5), true), (2, int4range(5, 9), false), (3, int4range(20, 30), NULL) $$;
+CREATE FUNCTION prepared() RETURNS TABLE (count bigint, bytes bigint) LANGUAGE sql STABLE
+  AS $$ SELECT count(*), sum(length(statement)) FROM pg_prepared_statements $$;
+CREATE TABLE public.attempts (name text);
+GRANT ALL ON public.attempts TO anon, agent, slowpoke;
+CREATE FUNCTION try(name text) RETURNS TABLE (ok boolean, error_code text) LANGUAGE sql VOLATILE
+  AS $$ INSERT INTO attempts VALUES (name); SELECT name = 'right', CASE WHEN name <> 'right' THEN 'PT401' END $$;
 CREATE FUNCTION api2.only_there() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 2';

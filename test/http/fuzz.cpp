@@ -19,14 +19,14 @@ namespace {
 
 const std::vector<std::string> kSeeds = {
     "GET /rpc/add?a=1&b=2 HTTP/1.1\r\nHost: x\r\nAccept: text/csv;q=0.5, */*\r\nPrefer: count=exact, tx=rollback\r\n\r\n",
-    "POST /rpc/add HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 22\r\n\r\n{\"a\":1,\"b\":[1,{\"c\":2}]}",
-    "POST /rpc/add HTTP/1.1\r\nContent-Type: text/csv\r\nContent-Length: 13\r\n\r\na,b\n1,\"x\"\"y\"\n",
-    "POST /rpc/vari HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 11\r\n\r\nv=a&v=%7Bb+",
-    "GET /rpc/rows?n=in.(1,\"2,3\")&or=(a.eq.1,not.and(b.is.null,c->d->>0.like(any).{a*,b}))&select=x:a->b->>c::text,*&order=a.desc.nullslast&limit=3&offset=1 HTTP/1.1\r\nRange: 1-5\r\n\r\n",
-    "POST /rpc/rows?label=wfts(english).a%20-b&data=cs.{\"n\":2} HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{\"n\r\n5\r\n\":12}\r\n0\r\n\r\n",
-    "POST /rpc/j HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 30\r\n\r\n[[[\"\\ud83d\\ude00\\u0041\",-1.5e+3]]",
-    "GET /rpc/add HTTP/1.1\r\nAuthorization: Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJyb2xlIjoiYWdlbnQifQ.c2lnbmF0dXJl\r\nCookie: a=b; c=d\r\n\r\n",
-    "OPTIONS /rpc/add HTTP/1.0\r\nOrigin: http://x\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+    "POST /rpc/add HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 22\r\n\r\n{\"a\":1,\"b\":[1,{\"c\":2}]}",
+    "POST /rpc/add HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: 13\r\n\r\na,b\n1,\"x\"\"y\"\n",
+    "POST /rpc/vari HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 11\r\n\r\nv=a&v=%7Bb+",
+    "GET /rpc/rows?n=in.(1,\"2,3\")&or=(a.eq.1,not.and(b.is.null,c->d->>0.like(any).{a*,b}))&select=x:a->b->>c::text,*&order=a.desc.nullslast&limit=3&offset=1 HTTP/1.1\r\nHost: x\r\nRange: 1-5\r\n\r\n",
+    "POST /rpc/rows?label=wfts(english).a%20-b&data=cs.{\"n\":2} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{\"n\r\n5\r\n\":12}\r\n0\r\n\r\n",
+    "POST /rpc/j HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 30\r\n\r\n[[[\"\\ud83d\\ude00\\u0041\",-1.5e+3]]",
+    "GET /rpc/add HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJyb2xlIjoiYWdlbnQifQ.c2lnbmF0dXJl\r\nCookie: a=b; c=d\r\n\r\n",
+    "OPTIONS /rpc/add HTTP/1.0\r\nOrigin: http://x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
 };
 const std::vector<std::string> kWords = {"not.", "and(", "or(", "(any)", ".", "->>", "->", "::", "\"", "\\", "%00", "%", "{", "}", "[", "]",
                                          "(", ")", ",", "eq.", "in.(", "is.", "fts(", "\\u0000", "\\ud800", "\r\n", "\r\n\r\n", "\xff", "\xc3\xa9",

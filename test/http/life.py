@@ -14,25 +14,10 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-from http_service import BINARY, ROOT, SECRET, Service, Tap, b64, make_database, psql, request, token  # noqa: E402
+from http_service import BINARY, ROOT, SECRET, Service, Tap, b64, make_database, psql, raw, request, token  # noqa: E402
 
 tap = Tap()
 JSON = {"Content-Type": "application/json"}
-
-
-def raw(port, data, seconds=10, half_close=False):
-    """Sends bytes and reads until the server closes; answers to several requests come back as one string."""
-    with socket.create_connection(("127.0.0.1", port), timeout=seconds) as client:
-        client.sendall(data)
-        if half_close:
-            client.shutdown(socket.SHUT_WR)
-        out = b""
-        try:
-            while chunk := client.recv(65536):
-                out += chunk
-        except TimeoutError:
-            out += b"<timeout>"
-    return out
 
 
 def openssl(*arguments, text=None):
@@ -99,7 +84,8 @@ def test_keys(common):
         tap.equal(who(service, token({**claims, "aud": ["x", "desk"]}, header={"alg": "HS256"})), "agent", "116 one of several")
         tap.equal(who(service, token({**claims, "aud": "shop"}, header={"alg": "HS256"})), (401, "PGRST303"), "116 another audience")
         tap.equal(who(service, token({**claims, "aud": ""}, header={"alg": "HS256"})), (401, "PGRST303"), "116 an empty audience")
-        tap.equal(who(service, token({**claims, "aud": []}, header={"alg": "HS256"})), "agent", "116 no audience at all")
+        for nobody in ([], None):
+            tap.equal(who(service, token({**claims, "aud": nobody}, header={"alg": "HS256"})), "agent", f"116 no audience at all, {nobody}")
         old = sign(folder, "RS256", claims, rsa, "r1")
         with open(path + ".new", "w", encoding="ascii") as out:
             json.dump({"keys": keys[1:]}, out)
@@ -133,12 +119,14 @@ def test_variants(common):
     tap.ok(re.match(r"jwt;dur=[\d.]+, plan;dur=[\d.]+, pool;dur=[\d.]+, transaction;dur=[\d.]+, response;dur=[\d.]+$", get("/rpc/ints").header("Server-Timing") or ""), "126 Server-Timing")
     tap.equal((get("/rpc/ints", Origin="http://a").header("Access-Control-Allow-Origin"), get("/rpc/ints", Origin="http://a").header("Access-Control-Allow-Credentials")), ("http://a", "true"), "122 an allowed origin")
     tap.equal(get("/rpc/ints", Origin="http://c").header("Access-Control-Allow-Origin"), None, "122 another origin")
+    tap.equal([get("/rpc/ints", **h).header("Vary") for h in ({}, {"Origin": "http://a"})], ["Accept, Prefer, Range, Origin"] * 2, "122 caches keep answers to origins apart")
     tap.equal(len(get("/rpc/fifteen").json), 3, "db-max-rows")
     two = get("/", Accept="application/openapi+json")
     tap.equal((two.header("Content-Type"), two.json["swagger"], two.json["host"], two.json["basePath"]), ("application/openapi+json; charset=utf-8", "2.0", "desk.example.org", "/api"), "124 OpenAPI 2.0")
     add = two.json["paths"]["/rpc/add"]
     tap.equal((add["get"]["summary"], add["get"]["description"], add["get"]["tags"]), ("Adds two numbers", "Both are needed. Errors: 22003 out of range.", ["(rpc) add"]), "124 the comment")
     tap.equal(add["get"]["parameters"][0], {"name": "a", "in": "query", "required": True, "type": "integer", "format": "integer"}, "124 a parameter")
+    tap.equal([p["collectionFormat"] for p in two.json["paths"]["/rpc/vari"]["get"]["parameters"]], ["multi"], "124 a variadic parameter")
     tap.ok("get" not in two.json["paths"]["/rpc/v"] and "/rpc/secret" not in two.json["paths"], "124 no GET of a writer, nothing that is not mine")
     agents = get("/", Accept="application/openapi+json", Authorization="Bearer " + token({"role": "agent"})).json
     tap.ok("/rpc/secret" in agents["paths"], "124 an agent sees more")
@@ -185,6 +173,13 @@ def test_reload(common, database):
         while (answer := service.request("GET", "/rpc/one_column")).json != [{"a": 1, "b": 2}] and time.monotonic() < deadline:
             time.sleep(0.02)
         tap.equal(answer.json, [{"a": 1, "b": 2}], "and one whose result has another type")
+        psql(database, "REVOKE SELECT ON pg_catalog.pg_proc FROM PUBLIC")
+        seen = len(service.lines)
+        service.process.send_signal(signal.SIGUSR1)
+        service.wait_for("cannot load the schema cache", after=seen)
+        tap.equal(service.request("GET", "/rpc/add?a=1&b=2").json, 3, "127 the old cache serves while a reload fails")
+        psql(database, "GRANT SELECT ON pg_catalog.pg_proc TO PUBLIC")
+        service.wait_for("schema cache loaded", after=seen)
         seen = len(service.lines)
         service.process.send_signal(signal.SIGHUP)
         service.wait_for("settings reloaded", after=seen)
@@ -200,27 +195,27 @@ def test_limits(common):
                       max_requests_per_connection=3, max_response_bytes=100000)
     port = service.port
     seen = len(service.lines)
-    big = raw(port, b"GET / HTTP/1.1\r\nX: " + b"a" * 10000 + b"\r\n\r\n")
+    big = raw(port, b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 10000 + b"\r\n\r\n")
     tap.ok(big.startswith(b"HTTP/1.1 431 ") and b'"code":"TF431"' in big, "431 for a head too large", big[:300])
     for name, extra in (("announced", b"Content-Length: 5000\r\n\r\n"), ("sent", b"Content-Length: 5000\r\n\r\n" + b"x" * 5000)):
-        large = raw(port, b"POST /rpc/j HTTP/1.1\r\n" + extra)
+        large = raw(port, b"POST /rpc/j HTTP/1.1\r\nHost: x\r\n" + extra)
         tap.ok(large.startswith(b"HTTP/1.1 413 ") and b"TF413" in large, f"413 for a body too large, {name}", large[:300])
-    chunked = raw(port, b"POST /rpc/j HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"7d0\r\n" + b"x" * 2000 + b"\r\n0\r\n\r\n")
+    chunked = raw(port, b"POST /rpc/j HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + b"7d0\r\n" + b"x" * 2000 + b"\r\n0\r\n\r\n")
     tap.ok(chunked.startswith(b"HTTP/1.1 413 "), "413 for chunks too large", chunked[:200])
     slow = raw(port, b"GET / HTTP/1.1\r\nHost:")
     tap.ok(slow.startswith(b"HTTP/1.1 408 ") and b"TF408" in slow, "408 for a head that does not end", slow[:200])
-    slow = raw(port, b"POST /rpc/j HTTP/1.1\r\nContent-Length: 10\r\n\r\n123")
+    slow = raw(port, b"POST /rpc/j HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n123")
     tap.ok(slow.startswith(b"HTTP/1.1 408 "), "408 for a body that does not end", slow[:200])
     tap.equal(raw(port, b""), b"", "a silent connection is closed without a word")
     bad = raw(port, b"\x16\x03\x01\x00\xa5 nonsense\r\n\r\n")
     tap.ok(bad.startswith(b"HTTP/1.1 400 ") and b"TF400" in bad, "400 for what is no HTTP", bad[:200])
-    smuggled = raw(port, b"POST /rpc/j HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+    smuggled = raw(port, b"POST /rpc/j HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
     tap.ok(b"HTTP/1.1 400 " in smuggled[:20], "400 for two lengths", smuggled[:200])
-    three = raw(port, b"GET /rpc/add?a=1&b=2 HTTP/1.1\r\n\r\n" * 5)
+    three = raw(port, b"GET /rpc/add?a=1&b=2 HTTP/1.1\r\nHost: x\r\n\r\n" * 5)
     tap.equal((three.count(b"HTTP/1.1 200 OK"), three.count(b"Connection: close")), (3, 1), "requests in one packet, and no more than allowed")
     old = raw(port, b"GET /rpc/add?a=1&b=2 HTTP/1.0\r\n\r\n")
     tap.ok(old.endswith(b"3") and b"Connection: close" in old, "HTTP/1.0")
-    cont = raw(port, b"POST /rpc/j HTTP/1.1\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: 2\r\n\r\n")
+    cont = raw(port, b"POST /rpc/j HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: 2\r\n\r\n")
     tap.ok(cont.startswith(b"HTTP/1.1 100 Continue\r\n\r\n"), "100 Continue", cont[:200])
     answer = service.request("GET", "/rpc/many?n=5000")
     tap.equal((answer.status, answer.json["code"]), (500, "54000"), "an answer too large")
@@ -239,9 +234,9 @@ def test_limits(common):
     few = Service(**common, max_connections=2)
     held = [socket.create_connection(("127.0.0.1", few.port)) for _ in range(2)]
     for client in held:
-        client.sendall(b"GET /rpc/add?a=1&b=2 HTTP/1.1\r\n\r\n")
+        client.sendall(b"GET /rpc/add?a=1&b=2 HTTP/1.1\r\nHost: x\r\n\r\n")
         client.recv(1000)
-    third = raw(few.port, b"GET /rpc/add?a=1&b=2 HTTP/1.1\r\n\r\n")
+    third = raw(few.port, b"GET /rpc/add?a=1&b=2 HTTP/1.1\r\nHost: x\r\n\r\n")
     tap.ok(third.startswith(b"HTTP/1.1 503 ") and b"TF503" in third, "503 above the number of connections", third[:200])
     for client in held:
         client.close()
@@ -271,7 +266,7 @@ def test_drain(common, database):
     answers = []
     client = threading.Thread(target=lambda: answers.append(service.request("POST", "/rpc/slow", '{"s":1.5}', JSON)))
     idle = socket.create_connection(("127.0.0.1", service.port))
-    idle.sendall(b"GET /rpc/add?a=1&b=2 HTTP/1.1\r\n\r\n")
+    idle.sendall(b"GET /rpc/add?a=1&b=2 HTTP/1.1\r\nHost: x\r\n\r\n")
     idle.recv(1000)
     client.start()
     while psql(database, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%\"slow\"%' AND state = 'active' AND pid <> pg_backend_pid()") == "0":
@@ -291,7 +286,7 @@ def test_drain(common, database):
     tap.equal(service.process.returncode, 0, "and the exit status is 0")
     hasty = Service(**common, drain_timeout=0)
     waiting = socket.create_connection(("127.0.0.1", hasty.port))
-    waiting.sendall(b'POST /rpc/slow HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n{"s":30}')
+    waiting.sendall(b'POST /rpc/slow HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n{"s":30}')
     while psql(database, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%\"slow\"%' AND state = 'active' AND pid <> pg_backend_pid()") == "0":
         time.sleep(0.02)
     hasty.stop()
@@ -315,12 +310,18 @@ def test_listening(common):
         context = ssl.create_default_context(cafile=certificate)
         context.check_hostname = False
         with context.wrap_socket(socket.create_connection(("127.0.0.1", service.port)), server_hostname="localhost") as client:
-            client.sendall(b"GET /rpc/add?a=1&b=2 HTTP/1.1\r\n\r\n" * 2)
+            client.sendall(b"GET /rpc/add?a=1&b=2 HTTP/1.1\r\nHost: x\r\n\r\n" * 2)
             out = b""
             while out.count(b"\r\n\r\n3") < 2:
                 out += client.recv(4096)
             tap.ok(True, "TLS")
-        plain = raw(service.port, b"GET / HTTP/1.1\r\n\r\n")
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=renewed")
+        seen = len(service.lines)
+        service.process.send_signal(signal.SIGHUP)
+        service.wait_for("settings reloaded", after=seen)
+        shown = ssl.get_server_certificate(("127.0.0.1", service.port)).encode()
+        tap.ok(b"renewed" in openssl("x509", "-noout", "-subject", text=shown), "a renewed certificate is taken by SIGHUP")
+        plain = raw(service.port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         tap.ok(b"HTTP" not in plain, "no plain text where TLS is spoken")
         service.stop()
 

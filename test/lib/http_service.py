@@ -129,6 +129,21 @@ class Service:
         return 0
 
 
+def raw(port, data, seconds=10, half_close=False):
+    """Sends bytes and reads until the server closes; answers to several requests come back as one string."""
+    with socket.create_connection(("127.0.0.1", port), timeout=seconds) as client:
+        client.sendall(data)
+        if half_close:
+            client.shutdown(socket.SHUT_WR)
+        out = b""
+        try:
+            while chunk := client.recv(65536):
+                out += chunk
+        except TimeoutError:
+            out += b"<timeout>"
+    return out
+
+
 class Answer:
     def __init__(self, response, body):
         self.status, self.reason, self.body = response.status, response.reason, body
