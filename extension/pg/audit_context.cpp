@@ -42,6 +42,7 @@ char *actor_kind;
 constexpr LogShape kContextShape = {
     8,
     7,
+    false,
     {{"id", INT8OID, true},
      {"digest", BYTEAOID, true},
      {"database_role", TEXTOID, true},
@@ -149,7 +150,6 @@ Datum text_or_null(const char *value, bool &is_null) {
 }
 
 void store(Oid table, const char *role, const char *login, const char *kind, const char *client, const char *application) {
-    MemoryContext const before = MemoryContextSwitchTo(row_memory(table, &kContextShape));
     LogRow row = {};
     row.values[0] = Int64GetDatum(current.id);
     bytea *const digest = static_cast<bytea *>(palloc(VARHDRSZ + sizeof(core::audit::Digest)));
@@ -162,7 +162,6 @@ void store(Oid table, const char *role, const char *login, const char *kind, con
     row.values[5] = text_or_null(client, row.nulls[5]);
     row.values[6] = text_or_null(application, row.nulls[6]);
     row.values[7] = TimestampTzGetDatum(GetCurrentStatementStartTimestamp());
-    MemoryContextSwitchTo(before);
     add_row(table, &kContextShape, row);
 }
 
@@ -176,8 +175,9 @@ const char *client_address() {
 
 // A login that is bound to one person is that person, whatever it sets.
 const char *kind_of_actor(bool has_user, bool may_say) {
+    const bool says = may_say && actor_kind && *actor_kind;
     for (const char *const kind : kActorKinds)
-        if (may_say && actor_kind && strcmp(actor_kind, kind) == 0)
+        if (says && strcmp(actor_kind, kind) == 0)
             return kind;
     return has_user ? "user" : "system";
 }

@@ -53,23 +53,26 @@ std::string_view text_argument(FunctionCallInfo fcinfo, int n) {
 std::string_view json_argument(FunctionCallInfo fcinfo, int n) {
     if (PG_ARGISNULL(n))
         return {};
-    const char *const text = pg::call([fcinfo, n]() -> const char * {
-        Jsonb *const value = PG_GETARG_JSONB_P(n);
-        return JsonbToCString(nullptr, &value->root, static_cast<int>(VARSIZE(value)));
+    const StringInfoData text = pg::call([fcinfo, n] {
+        StringInfoData printed;
+        initStringInfo(&printed);
+        pg::audit::append_jsonb(&printed, PG_GETARG_JSONB_P(n));
+        return printed;
     });
-    return text;
+    return {text.data, static_cast<size_t>(text.len)};
 }
 
 } // namespace
 
-// (id, transaction_id, created_at, table_name, operation, user_id, record_key, old_values, new_values, request_id,
-//  cause, record, moved_to, context digest) -> digest
-TICKETFLOW_FUNCTION(ticketflow_audit_row_digest) {
-    using namespace pg::audit;
-    LogContent content = {};
+namespace {
+
+// Arguments (id, transaction_id, created_at, table_name, operation, user_id, record_key, old_values, new_values,
+// request_id, cause, record, moved_to, context digest); `context` holds what the content points to.
+pg::audit::LogContent content_argument(FunctionCallInfo fcinfo, Digest &context) {
+    pg::audit::LogContent content = {};
     content.id = PG_GETARG_INT64(0);
     content.transaction_id = PG_GETARG_INT64(1);
-    content.created_at = unix_microseconds(PG_GETARG_TIMESTAMPTZ(2));
+    content.created_at = pg::audit::unix_microseconds(PG_GETARG_TIMESTAMPTZ(2));
     content.table_name = text_argument(fcinfo, 3);
     content.operation = text_argument(fcinfo, 4);
     content.user_id = text_argument(fcinfo, 5);
@@ -81,45 +84,74 @@ TICKETFLOW_FUNCTION(ticketflow_audit_row_digest) {
     content.record = PG_GETARG_INT64(11);
     content.has_moved_to = !PG_ARGISNULL(12);
     content.moved_to = content.has_moved_to ? PG_GETARG_INT64(12) : 0;
-    Digest context;
     if (!PG_ARGISNULL(13)) {
         const std::string_view bytes = pg::text_view(PG_GETARG_DATUM(13));
+        context = {};
         memcpy(context.data(), bytes.data(), std::min(bytes.size(), context.size()));
         content.context = &context;
     }
-    const Digest digest = pg::call([&content] {
-        BufferSink scratch;
+    return content;
+}
+
+// Arguments (kind, fields) from `first` on. May raise: inside call().
+pg::audit::BufferSink text_canonical(FunctionCallInfo fcinfo, int first) {
+    pg::audit::BufferSink sink;
+    initStringInfo(&sink.bytes);
+    core::audit::Canonical<pg::audit::BufferSink> canonical(sink);
+    text *const kind = PG_GETARG_TEXT_PP(first);
+    canonical.text({VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind)});
+    Datum *values;
+    bool *nulls;
+    int count;
+    deconstruct_array(PG_GETARG_ARRAYTYPE_P(first + 1), TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, &count);
+    for (int i = 0; i < count; ++i) {
+        if (nulls[i]) {
+            canonical.null();
+            continue;
+        }
+        text *const value = DatumGetTextPP(values[i]);
+        canonical.text({VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)});
+    }
+    return sink;
+}
+
+} // namespace
+
+// (content of a row) -> digest
+TICKETFLOW_FUNCTION(ticketflow_audit_row_digest) {
+    Digest context;
+    const pg::audit::LogContent content = content_argument(fcinfo, context);
+    return make_digest(pg::call([&content] {
+        pg::audit::BufferSink scratch;
         initStringInfo(&scratch.bytes);
         return digest_of(content, scratch);
+    }));
+}
+
+// (content of a row) -> the bytes that the digest covers
+TICKETFLOW_FUNCTION(ticketflow_audit_row_bytes) {
+    Digest context;
+    const pg::audit::LogContent content = content_argument(fcinfo, context);
+    const pg::audit::BufferSink bytes = pg::call([&content] {
+        pg::audit::BufferSink sink;
+        initStringInfo(&sink.bytes);
+        write_canonical(content, sink);
+        return sink;
     });
-    return make_digest(digest);
+    return make_bytes(bytes.bytes.data, bytes.view().size());
 }
 
 // (prefix, kind, fields) -> the digest of the fields' canonical form
 TICKETFLOW_FUNCTION(ticketflow_audit_text_digest) {
-    using namespace pg::audit;
     const int32 prefix = PG_GETARG_INT32(0);
-    const Digest digest = pg::call([fcinfo, prefix] {
-        BufferSink sink;
-        initStringInfo(&sink.bytes);
-        core::audit::Canonical<BufferSink> canonical(sink);
-        text *const kind = PG_GETARG_TEXT_PP(1);
-        canonical.text({VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind)});
-        Datum *values;
-        bool *nulls;
-        int count;
-        deconstruct_array(PG_GETARG_ARRAYTYPE_P(2), TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, &count);
-        for (int i = 0; i < count; ++i) {
-            if (nulls[i]) {
-                canonical.null();
-                continue;
-            }
-            text *const value = DatumGetTextPP(values[i]);
-            canonical.text({VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)});
-        }
-        return core::audit::sha256(static_cast<uint8_t>(prefix), sink.view());
-    });
-    return make_digest(digest);
+    const pg::audit::BufferSink bytes = pg::call([fcinfo] { return text_canonical(fcinfo, 1); });
+    return make_digest(core::audit::sha256(static_cast<uint8_t>(prefix), bytes.view()));
+}
+
+// (kind, fields) -> that form
+TICKETFLOW_FUNCTION(ticketflow_audit_text_bytes) {
+    const pg::audit::BufferSink bytes = pg::call([fcinfo] { return text_canonical(fcinfo, 0); });
+    return make_bytes(bytes.bytes.data, bytes.view().size());
 }
 
 // (leaves) -> the Merkle root
@@ -198,33 +230,14 @@ TICKETFLOW_FUNCTION(ticketflow_audit_check_inclusion) {
                    core::audit::leads_to(root[0], leaf[0], static_cast<uint64_t>(index), static_cast<uint64_t>(size), path));
 }
 
-// (table_name, key) -> record
+// (table_name, key) -> record; a null key stands for the whole table
 TICKETFLOW_FUNCTION(ticketflow_audit_record) {
-    const std::string_view name = text_argument(fcinfo, 0), text = json_argument(fcinfo, 1);
     if (PG_ARGISNULL(0))
         PG_RETURN_NULL();
-    if (!text.data()) // a change of the whole table
+    const std::string_view name = text_argument(fcinfo, 0);
+    if (PG_ARGISNULL(1))
         PG_RETURN_INT64(pg::audit::record_of(name, false, 0, {}));
-    // A key of one whole number is told apart by its text: {"name": 42}.
-    bool whole = false;
-    int64 number = 0;
-    pg::call([&] {
-        Jsonb *const key = PG_GETARG_JSONB_P(1);
-        if (!JB_ROOT_IS_OBJECT(key) || JB_ROOT_COUNT(key) != 1)
-            return;
-        JsonbIterator *iterator = JsonbIteratorInit(&key->root);
-        JsonbValue value;
-        for (JsonbIteratorToken token = WJB_BEGIN_OBJECT; token != WJB_DONE;
-             token = JsonbIteratorNext(&iterator, &value, true)) {
-            if (token != WJB_VALUE || value.type != jbvNumeric)
-                continue;
-            const char *const digits = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value.val.numeric)));
-            char *end;
-            number = strtoll(digits, &end, 10);
-            whole = *end == '\0';
-        }
-    });
-    PG_RETURN_INT64(pg::audit::record_of(name, whole, number, text));
+    PG_RETURN_INT64(pg::call([fcinfo, name] { return pg::audit::record_of_key(name, PG_GETARG_JSONB_P(1)); }));
 }
 
 // (row of a table) -> what the log would keep of it whole

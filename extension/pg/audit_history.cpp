@@ -10,7 +10,6 @@ extern "C" {
 #include <catalog/pg_type.h>
 #include <commands/sequence.h>
 #include <utils/builtins.h>
-#include <utils/datum.h>
 #include <utils/lsyscache.h>
 #include <utils/rel.h>
 #include <utils/timestamp.h>
@@ -27,6 +26,7 @@ enum : int { id, row, user_id, field, old_value, new_value, change_type, created
 constexpr LogShape shape_for(const char *row_key_name) {
     return {at::count,
             at::created_at,
+            false,
             {{"id", INT8OID, false},
              {row_key_name, InvalidOid, true},
              {"user_id", TEXTOID, true},
@@ -51,7 +51,7 @@ struct Change {
 };
 
 Datum converted_key(const Table &table, const Column &column, Datum value) {
-    if (table.row_key_type == column.type || !OidIsValid(table.row_key_type))
+    if (table.row_key_type == column.type)
         return value;
     Oid input, argument;
     getTypeInputInfo(table.row_key_type, &input, &argument);
@@ -75,12 +75,13 @@ void write(const Change &change, const char *field, const char *kind, const Colu
         row.values[place] = value;
         row.nulls[place] = false;
     };
+    row.open_length = table.row_key_length;
+    row.open_by_value = table.row_key_by_value;
     const bool gone = !change.after_values;
-    if (table.row_key_column >= 0) {
+    if (table.row_key_column >= 0 && !(gone ? change.before_nulls : change.after_nulls)[table.columns[table.row_key_column].attnum - 1]) {
         const Column &key = table.columns[table.row_key_column];
         const Datum value = gone ? change.before_values[key.attnum - 1] : change.after_values[key.attnum - 1];
-        // The key's datum points into the trigger's tuple, which may be gone when the row is written.
-        set(at::row, datumCopy(converted_key(table, key, value), table.row_key_by_value, table.row_key_length));
+        set(at::row, converted_key(table, key, value));
     }
     const std::string_view user = change.origin->user;
     if (user.data())
@@ -117,7 +118,6 @@ void record_fields(const Change &change) {
 
 // May raise: runs inside call().
 void record(const TriggerData *data, const Table *table, const LogShape *shape, const Origin *origin) {
-    MemoryContext const outside = MemoryContextSwitchTo(row_memory(table->log, shape));
     const TupleDesc row = RelationGetDescr(data->tg_relation);
     Change change = {data, table, shape, origin, nullptr, nullptr, nullptr, nullptr};
     const Column *const label = table->label_column < 0 ? nullptr : &table->columns[table->label_column];
@@ -132,7 +132,6 @@ void record(const TriggerData *data, const Table *table, const LogShape *shape, 
         open_image(data->tg_trigtuple, row, change.before_values, change.before_nulls);
         write(change, kWholeRow, "deleted", label);
     }
-    MemoryContextSwitchTo(outside);
 }
 
 // One shape a name of the key column; names are few and live as long as the library.
@@ -162,10 +161,22 @@ TICKETFLOW_FUNCTION(ticketflow_history_trigger) {
     if (!TRIGGER_FIRED_FOR_ROW(data->tg_event))
         throw ticketflow::core::Failure(ticketflow::core::Condition::object_not_in_state,
                                         "history_trigger() must be fired for each row");
-    const audit::Table *const table =
-        call([data] { return audit::table_of(data->tg_relation, data->tg_trigger, audit::kHistoryName); });
-    audit::require_log(*table, audit::kHistoryName);
-    const audit::LogShape *const shape = call([table] { return audit::shape_of(table->row_key_name); });
+    const auto look_up = [data] {
+        const audit::Table *const found =
+            call([data] { return audit::table_of(data->tg_relation, data->tg_trigger, audit::kHistoryName); });
+        audit::require_log(*found, audit::kHistoryName);
+        return found;
+    };
+    const audit::Table *table = look_up();
+    const audit::LogShape *shape = call([table] { return audit::shape_of(table->row_key_name); });
+    while (call([table, shape] { return audit::hold_log(table->log, shape); })) {
+        table = look_up();
+        shape = call([table] { return audit::shape_of(table->row_key_name); });
+    }
+    if (!OidIsValid(table->row_key_type))
+        throw ticketflow::core::Failure(ticketflow::core::Condition::wrong_object_type,
+                                        std::string("the history of table \"") + table->name + "\" has no column \"" + table->row_key_name + "\"",
+                                        {}, "Name the column that takes the row's key in row_key_name.");
     const audit::Origin origin = audit::origin_of_change(table->log_schema);
     const audit::PlainOutput plain;
     call([&] { audit::record(data, table, shape, &origin); });

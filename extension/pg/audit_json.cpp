@@ -20,6 +20,48 @@ uint32 entry_of(uint32 kind, int index, uint32 end, uint32 length) {
     return index % JB_OFFSET_STRIDE == 0 ? kind | end | JENTRY_HAS_OFF : kind | length;
 }
 
+bool needs_escape(unsigned char c) { return c < ' ' || c == '"' || c == '\\'; }
+
+// Eight bytes at a time: a byte of `word` is below 0x20, or equal to '"' or '\\'. May err towards true.
+bool may_need_escape(uint64 word) {
+    constexpr uint64 kOnes = ~uint64{0} / 255, kTops = kOnes * 0x80;
+    const auto has_zero = [](uint64 x) { return (x - kOnes) & ~x & kTops; };
+    return (((word - kOnes * ' ') & ~word & kTops) | has_zero(word ^ (kOnes * '"')) | has_zero(word ^ (kOnes * '\\'))) != 0;
+}
+
+const char *first_special(const char *text, const char *end) {
+    for (; end - text >= 8; text += 8) {
+        uint64 word;
+        memcpy(&word, text, sizeof word);
+        if (may_need_escape(word))
+            break;
+    }
+    for (; text < end; ++text)
+        if (needs_escape(static_cast<unsigned char>(*text)))
+            break;
+    return text;
+}
+
+void append_escaped(StringInfo to, unsigned char c) {
+    switch (c) {
+    case '\b': appendBinaryStringInfo(to, "\\b", 2); break;
+    case '\f': appendBinaryStringInfo(to, "\\f", 2); break;
+    case '\n': appendBinaryStringInfo(to, "\\n", 2); break;
+    case '\r': appendBinaryStringInfo(to, "\\r", 2); break;
+    case '\t': appendBinaryStringInfo(to, "\\t", 2); break;
+    case '"': appendBinaryStringInfo(to, "\\\"", 2); break;
+    case '\\': appendBinaryStringInfo(to, "\\\\", 2); break;
+    default: appendStringInfo(to, "\\u%04x", c);
+    }
+}
+
+void start_buffer(StringInfoData &buffer, int bytes) {
+    buffer.data = static_cast<char *>(palloc(static_cast<size_t>(bytes)));
+    buffer.maxlen = bytes;
+    buffer.data[0] = '\0';
+    buffer.len = buffer.cursor = 0;
+}
+
 } // namespace
 
 JsonKey make_json_key(const char *name) {
@@ -37,49 +79,74 @@ bool json_key_less(const JsonKey &a, const JsonKey &b) {
 }
 
 void append_json_string(StringInfo to, const char *text, size_t length) {
-    appendStringInfoCharMacro(to, '"');
-    size_t done = 0;
-    for (size_t i = 0; i < length; ++i) {
-        const unsigned char c = static_cast<unsigned char>(text[i]);
-        if (c >= ' ' && c != '"' && c != '\\')
-            continue;
-        appendBinaryStringInfo(to, text + done, static_cast<int>(i - done));
-        done = i + 1;
-        switch (c) {
-        case '\b': appendBinaryStringInfo(to, "\\b", 2); break;
-        case '\f': appendBinaryStringInfo(to, "\\f", 2); break;
-        case '\n': appendBinaryStringInfo(to, "\\n", 2); break;
-        case '\r': appendBinaryStringInfo(to, "\\r", 2); break;
-        case '\t': appendBinaryStringInfo(to, "\\t", 2); break;
-        case '"': appendBinaryStringInfo(to, "\\\"", 2); break;
-        case '\\': appendBinaryStringInfo(to, "\\\\", 2); break;
-        default: appendStringInfo(to, "\\u%04x", c);
-        }
+    append_bytes(to, "\"", 1);
+    const char *const end = text + length;
+    while (text < end) {
+        const char *const special = first_special(text, end);
+        append_bytes(to, text, static_cast<size_t>(special - text));
+        text = special;
+        if (text < end)
+            append_escaped(to, static_cast<unsigned char>(*text++));
     }
-    appendBinaryStringInfo(to, text + done, static_cast<int>(length - done));
-    appendStringInfoCharMacro(to, '"');
+    append_bytes(to, "\"", 1);
 }
 
-void JsonObject::start(int most_members) {
+void append_json_value(StringInfo to, const JsonbValue &value) {
+    switch (value.type) {
+    case jbvNull: append_bytes(to, "null", 4); break;
+    case jbvBool: appendStringInfoString(to, value.val.boolean ? "true" : "false"); break;
+    case jbvString: append_json_string(to, value.val.string.val, static_cast<size_t>(value.val.string.len)); break;
+    case jbvNumeric:
+        appendStringInfoString(to, DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value.val.numeric))));
+        break;
+    default: JsonbToCString(to, value.val.binary.data, value.val.binary.len);
+    }
+}
+
+void append_jsonb(StringInfo to, Jsonb *document) {
+    if (!JB_ROOT_IS_OBJECT(document)) {
+        JsonbToCString(to, &document->root, static_cast<int>(VARSIZE(document)));
+        return;
+    }
+    JsonbIterator *iterator = JsonbIteratorInit(&document->root);
+    JsonbValue value;
+    bool first = true;
+    append_bytes(to, "{", 1);
+    for (JsonbIteratorToken token = JsonbIteratorNext(&iterator, &value, true); token != WJB_DONE;
+         token = JsonbIteratorNext(&iterator, &value, true)) {
+        if (token == WJB_KEY) {
+            if (!first)
+                append_bytes(to, ", ", 2);
+            first = false;
+            append_json_string(to, value.val.string.val, static_cast<size_t>(value.val.string.len));
+            append_bytes(to, ": ", 2);
+        } else if (token == WJB_VALUE) {
+            append_json_value(to, value);
+        }
+    }
+    append_bytes(to, "}", 1);
+}
+
+void JsonObject::start(int most_members, int bytes) {
     members_ = static_cast<Member *>(palloc(sizeof(Member) * static_cast<size_t>(Max(most_members, 1))));
     count_ = 0;
-    initStringInfo(&values_);
-    initStringInfo(&text_);
+    start_buffer(values_, bytes / 2);
+    start_buffer(text_, bytes);
     appendStringInfoCharMacro(&text_, '{');
 }
 
 void JsonObject::open_member(const JsonKey &key, uint32 kind, const void *value, size_t length) {
     if (count_ > 0)
-        appendBinaryStringInfo(&text_, ", ", 2);
-    appendBinaryStringInfo(&text_, key.quoted, static_cast<int>(key.quoted_length));
+        append_bytes(&text_, ", ", 2);
+    append_bytes(&text_, key.quoted, key.quoted_length);
     members_[count_++] = {key, kind, static_cast<uint32>(values_.len), static_cast<uint32>(length)};
     if (length > 0)
-        appendBinaryStringInfo(&values_, static_cast<const char *>(value), static_cast<int>(length));
+        append_bytes(&values_, value, length);
 }
 
 void JsonObject::add_null(const JsonKey &key) {
     open_member(key, JENTRY_ISNULL, nullptr, 0);
-    appendBinaryStringInfo(&text_, "null", 4);
+    append_bytes(&text_, "null", 4);
 }
 
 void JsonObject::add_bool(const JsonKey &key, bool value) {
@@ -97,7 +164,7 @@ void JsonObject::add_integer(const JsonKey &key, int64 value) {
     open_member(key, JENTRY_ISNUMERIC, number, VARSIZE_ANY(number));
     char digits[MAXINT8LEN + 1];
     const int length = pg_lltoa(value, digits);
-    appendBinaryStringInfo(&text_, digits, length);
+    append_bytes(&text_, digits, static_cast<size_t>(length));
 }
 
 void JsonObject::add_numeric(const JsonKey &key, Numeric value) {

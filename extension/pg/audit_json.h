@@ -11,6 +11,8 @@ extern "C" {
 #include <utils/numeric.h>
 }
 
+#include <cstring>
+
 namespace ticketflow::pg::audit {
 
 // A key of a JSON object with the form it has in the text: `"name": `.
@@ -25,13 +27,29 @@ JsonKey make_json_key(const char *name);
 // The order in which jsonb keeps keys: shorter first, then by bytes.
 bool json_key_less(const JsonKey &a, const JsonKey &b);
 
+// appendBinaryStringInfo() without its calls where there is room.
+inline void append_bytes(StringInfo to, const void *bytes, size_t length) {
+    if (static_cast<size_t>(to->maxlen - to->len) > length) {
+        memcpy(to->data + to->len, bytes, length);
+        to->len += static_cast<int>(length);
+    } else {
+        appendBinaryStringInfo(to, static_cast<const char *>(bytes), static_cast<int>(length));
+    }
+}
+
+// A document the way jsonb prints it.
+void append_jsonb(StringInfo to, Jsonb *document);
+
+void append_json_value(StringInfo to, const JsonbValue &value);
+
 // `text` as a JSON string, quotes included, the way jsonb prints it.
 void append_json_string(StringInfo to, const char *text, size_t length);
 
 // Keys must be added in the order of json_key_less.
 class JsonObject {
   public:
-    void start(int most_members);
+    // `bytes`: of text that it is likely to hold.
+    void start(int most_members, int bytes);
     void add_null(const JsonKey &key);
     void add_bool(const JsonKey &key, bool value);
     void add_string(const JsonKey &key, const char *text, size_t length);

@@ -3,8 +3,12 @@
 extern "C" {
 #include <catalog/pg_type.h>
 #include <common/hashfn.h>
+#include <utils/numeric.h>
 #include <utils/timestamp.h>
 }
+
+#include <cerrno>
+#include <cstdlib>
 
 namespace ticketflow::pg::audit {
 
@@ -13,6 +17,7 @@ using namespace core::audit;
 const LogShape kLogShape = {
     log_column::count,
     log_column::created_at,
+    true,
     {{"id", INT8OID, true},
      {"table_name", TEXTOID, true},
      {"operation", TEXTOID, true},
@@ -40,9 +45,9 @@ void optional(Canonical<BufferSink> &canonical, std::string_view value) {
 
 } // namespace
 
-Digest digest_of(const LogContent &content, BufferSink &scratch) {
-    resetStringInfo(&scratch.bytes);
-    Canonical<BufferSink> canonical(scratch);
+void write_canonical(const LogContent &content, BufferSink &to) {
+    resetStringInfo(&to.bytes);
+    Canonical<BufferSink> canonical(to);
     canonical.text("audit_log");
     canonical.number(content.id);
     canonical.number(content.transaction_id);
@@ -64,6 +69,10 @@ Digest digest_of(const LogContent &content, BufferSink &scratch) {
         canonical.text({reinterpret_cast<const char *>(content.context->data()), content.context->size()});
     else
         canonical.null();
+}
+
+Digest digest_of(const LogContent &content, BufferSink &scratch) {
+    write_canonical(content, scratch);
     return sha256(kLeaf, scratch.view());
 }
 
@@ -79,6 +88,43 @@ int64 record_of(std::string_view table_name, bool has_integer, int64 integer, st
     constexpr int kKeyBits = 40;
     const uint64 low = has_integer ? static_cast<uint64>(integer) : hash(key_text);
     return static_cast<int64>(hash(table_name) << kKeyBits | (low & ((uint64{1} << kKeyBits) - 1)));
+}
+
+// The same key has the same record however its numbers are spelled: 7, 7.0 and 7.00 are one.
+int64 record_of_key(std::string_view table_name, Jsonb *key) {
+    StringInfoData text;
+    initStringInfo(&text);
+    if (!JB_ROOT_IS_OBJECT(key)) {
+        append_jsonb(&text, key);
+        return record_of(table_name, false, 0, {text.data, static_cast<size_t>(text.len)});
+    }
+    JsonbIterator *iterator = JsonbIteratorInit(&key->root);
+    JsonbValue value;
+    const char *number = nullptr;
+    append_bytes(&text, "{", 1);
+    for (JsonbIteratorToken token = JsonbIteratorNext(&iterator, &value, true); token != WJB_DONE;
+         token = JsonbIteratorNext(&iterator, &value, true)) {
+        if (token == WJB_KEY) {
+            if (text.len > 1)
+                append_bytes(&text, ", ", 2);
+            append_json_string(&text, value.val.string.val, static_cast<size_t>(value.val.string.len));
+            append_bytes(&text, ": ", 2);
+        } else if (token == WJB_VALUE && value.type == jbvNumeric) {
+            number = numeric_normalize(value.val.numeric);
+            appendStringInfoString(&text, number);
+        } else if (token == WJB_VALUE) {
+            append_json_value(&text, value);
+        }
+    }
+    append_bytes(&text, "}", 1);
+    if (number && JB_ROOT_COUNT(key) == 1) {
+        errno = 0;
+        char *end;
+        const long long integer = strtoll(number, &end, 10);
+        if (*end == '\0' && errno == 0)
+            return record_of(table_name, true, integer, {});
+    }
+    return record_of(table_name, false, 0, {text.data, static_cast<size_t>(text.len)});
 }
 
 } // namespace ticketflow::pg::audit

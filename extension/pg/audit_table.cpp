@@ -122,8 +122,23 @@ Oid sequence_of(Oid log) {
 
 // --- columns and key
 
+// A deferrable one counts too: it tells rows apart at the end of every transaction.
+Oid primary_key_of(Relation relation) {
+    Oid found = InvalidOid;
+    ListCell *cell;
+    foreach (cell, RelationGetIndexList(relation)) {
+        HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
+        if (!HeapTupleIsValid(tuple))
+            continue;
+        if (reinterpret_cast<Form_pg_index>(GETSTRUCT(tuple))->indisprimary)
+            found = lfirst_oid(cell);
+        ReleaseSysCache(tuple);
+    }
+    return found;
+}
+
 void find_key(Relation relation, Table &table) {
-    const Oid primary = compat::primary_key_index(relation);
+    const Oid primary = primary_key_of(relation);
     const Oid index = OidIsValid(primary) ? primary : RelationGetReplicaIndex(relation);
     table.key = static_cast<Column **>(palloc0(sizeof(Column *) * static_cast<size_t>(Max(table.count, 1))));
     table.key_count = 0;
@@ -138,9 +153,15 @@ void find_key(Relation relation, Table &table) {
             if (table.columns[c].attnum == form->indkey.values[i])
                 table.columns[c].in_key = true;
     ReleaseSysCache(tuple);
-    for (int c = 0; c < table.count; ++c)
-        if (table.columns[c].in_key)
-            table.key[table.key_count++] = &table.columns[c];
+    table.plain_key = true;
+    for (int c = 0; c < table.count; ++c) {
+        const Column &column = table.columns[c];
+        if (!column.in_key)
+            continue;
+        table.key[table.key_count++] = &table.columns[c];
+        table.plain_key = table.plain_key && column.kind != Kind::numeric && column.kind != Kind::real &&
+                          column.kind != Kind::jsonb && column.kind != Kind::document;
+    }
 }
 
 void describe_columns(Relation relation, Jsonb *options, Table &table) {

@@ -29,6 +29,7 @@ struct Table {
     Column *columns; // neither dropped nor generated on reading, in the order of json_key_less
     int key_count;
     Column **key;   // the same order
+    bool plain_key; // equal keys have equal texts
     int row_key_column; // history: index in columns of what task_history.task_id takes; -1: none
     int label_column;   // history: index in columns of what a created or deleted row shows; -1: none
     const char *row_key_name; // history: the column of the history table that takes it

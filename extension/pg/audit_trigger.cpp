@@ -109,6 +109,9 @@ Datum text_datum(std::string_view value) {
 
 std::string_view view(const StringInfoData &text) { return {text.data, static_cast<size_t>(text.len)}; }
 
+// What JSON usually takes; more is no error.
+constexpr int kKeyBytes = 128, kDifferenceBytes = 512, kRowBytes = 1024;
+
 struct Image {
     Datum *values;
     bool *nulls;
@@ -127,7 +130,7 @@ void add_column(JsonObject &object, const Column &column, const Image &image) {
 }
 
 void add_whole(JsonObject &object, const Table &table, const Image &image) {
-    object.start(table.count);
+    object.start(table.count, kRowBytes);
     for (int c = 0; c < table.count; ++c)
         if (table.columns[c].policy != Policy::exclude)
             add_column(object, table.columns[c], image);
@@ -144,14 +147,15 @@ int64 integer_of(const Column &column, Datum value) {
 }
 
 void build_key(Key &key, const Table &table, const Image &image) {
-    key.object.start(table.key_count);
+    key.object.start(table.key_count, kKeyBytes);
     for (int k = 0; k < table.key_count; ++k)
         add_column(key.object, *table.key[k], image);
     key.value = key.object.finish();
     const Column &first = *table.key[0];
     const bool integer = table.key_count == 1 && first.kind == Kind::integer && !image.nulls[first.attnum - 1];
-    key.record = record_of({table.name, table.name_length}, integer,
-                           integer ? integer_of(first, image.values[first.attnum - 1]) : 0, view(key.object.text()));
+    key.record = integer          ? record_of({table.name, table.name_length}, true, integer_of(first, image.values[first.attnum - 1]), {})
+                 : table.plain_key ? record_of({table.name, table.name_length}, false, 0, view(key.object.text()))
+                                   : record_of_key({table.name, table.name_length}, key.value);
 }
 
 // What a row of the log gets, whatever the operation.
@@ -172,7 +176,23 @@ const char *cause_of(const Origin &origin, Relation relation) {
     return psprintf("%s; %s", cascade, origin.cause);
 }
 
-// Values go into the memory of the batch, which is the current context.
+// One buffer for the canonical form of all rows: nothing else runs while it is in use.
+BufferSink &digest_scratch() {
+    constexpr int kKept = 64 * 1024;
+    static BufferSink scratch;
+    if (scratch.bytes.data && scratch.bytes.maxlen > kKept) {
+        pfree(scratch.bytes.data);
+        scratch.bytes.data = nullptr;
+    }
+    if (!scratch.bytes.data) {
+        MemoryContext const before = MemoryContextSwitchTo(TopMemoryContext);
+        initStringInfo(&scratch.bytes);
+        MemoryContextSwitchTo(before);
+    }
+    return scratch;
+}
+
+// The current context is the executor's for one trigger call.
 void write_change(Change &change, Relation relation) {
     namespace at = log_column;
     const Table &table = *change.table;
@@ -228,11 +248,8 @@ void write_change(Change &change, Relation relation) {
         set(at::request_id, text_datum(content.request_id));
     if (content.cause.data())
         set(at::cause, text_datum(content.cause));
-    BufferSink scratch;
-    initStringInfo(&scratch.bytes);
-    const core::audit::Digest digest = digest_of(content, scratch);
-    set(at::row_digest, text_datum({reinterpret_cast<const char *>(digest.data()), digest.size()}));
-    pfree(scratch.bytes.data);
+    const core::audit::Digest digest = digest_of(content, digest_scratch());
+    set(at::row_digest, text_datum({reinterpret_cast<const char *>(digest.data()), kRowDigestBytes}));
     add_row(table.log, &kLogShape, row);
 }
 
@@ -268,8 +285,8 @@ void record_update(Change &change, const TriggerData *data) {
         add_whole(change.before, table, before);
         add_whole(change.after, table, after);
     } else {
-        change.before.start(table.count);
-        change.after.start(table.count);
+        change.before.start(table.count, kDifferenceBytes);
+        change.after.start(table.count, kDifferenceBytes);
         for (int c = 0; c < table.count; ++c) {
             if (!changed[c])
                 continue;
@@ -307,7 +324,6 @@ void record(const TriggerData *data, const Table *table, const Origin *origin) {
     change.origin = origin;
     change.event = data->tg_event;
     change.has_before = change.has_after = change.has_key = change.moved = false;
-    MemoryContext const before = MemoryContextSwitchTo(row_memory(table->log, &kLogShape));
     if (TRIGGER_FIRED_BY_TRUNCATE(data->tg_event)) {
         change.operation = "TRUNCATE";
         write_change(change, data->tg_relation);
@@ -316,10 +332,33 @@ void record(const TriggerData *data, const Table *table, const Origin *origin) {
     } else {
         record_whole_row(change, data, TRIGGER_FIRED_BY_INSERT(data->tg_event));
     }
-    MemoryContextSwitchTo(before);
 }
 
 } // namespace
+
+bool is_known_truncation(const TriggerData *data, const Table &table) {
+    // One TRUNCATE fires for a partitioned table and for each of its partitions.
+    static struct {
+        Oid log;
+        TransactionId transaction;
+        CommandId command;
+        NameData name;
+    } last;
+    const TransactionId transaction = GetTopTransactionIdIfAny();
+    const CommandId command = GetCurrentCommandId(false);
+    const bool known = last.log == table.log && TransactionIdIsValid(transaction) && last.transaction == transaction &&
+                       last.command == command && strcmp(NameStr(last.name), table.name) == 0;
+    // A partition that was detached kept only this trigger.
+    bool recorded = false;
+    const TriggerDesc *const triggers = data->tg_relation->trigdesc;
+    for (int i = 0; triggers && i < triggers->numtriggers; ++i)
+        recorded = recorded || strcmp(triggers->triggers[i].tgname, kTriggerName) == 0;
+    last.log = table.log;
+    last.transaction = transaction;
+    last.command = command;
+    strlcpy(NameStr(last.name), table.name, NAMEDATALEN);
+    return known || !recorded;
+}
 
 Datum image_of(HeapTupleHeader row) {
     const Oid relation_id = get_typ_typrelid(HeapTupleHeaderGetTypeId(row));
@@ -359,9 +398,17 @@ TICKETFLOW_FUNCTION(ticketflow_audit_trigger) {
         throw ticketflow::core::Failure(ticketflow::core::Condition::object_not_in_state,
                                         "audit_trigger() must be fired for each row, or for TRUNCATE",
                                         {}, "Create the trigger with ticketflow.audit_enable().");
-    const audit::Table *const table =
-        call([data] { return audit::table_of(data->tg_relation, data->tg_trigger, audit::kLogName); });
-    audit::require_log(*table, audit::kLogName);
+    const auto look_up = [data] {
+        const audit::Table *const found =
+            call([data] { return audit::table_of(data->tg_relation, data->tg_trigger, audit::kLogName); });
+        audit::require_log(*found, audit::kLogName);
+        return found;
+    };
+    const audit::Table *table = look_up();
+    while (call([table] { return audit::hold_log(table->log, &audit::kLogShape); }))
+        table = look_up();
+    if (TRIGGER_FIRED_BY_TRUNCATE(data->tg_event) && audit::is_known_truncation(data, *table))
+        return PointerGetDatum(nullptr);
     const audit::Origin origin = audit::origin_of_change(table->log_schema);
     const audit::PlainOutput plain;
     call([&] { audit::record(data, table, &origin); });

@@ -24,6 +24,7 @@ extern "C" {
 
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 namespace ticketflow::pg::audit {
 namespace {
@@ -35,21 +36,30 @@ constexpr char kRedacted[] = "[redacted]";
 
 pg_tz *utc;
 
-// to_jsonb() of a json inside an array or a row fails for what jsonb refuses, and a log must not refuse a write.
-bool holds_json(Oid type) {
+// Whether values of a type are, or hold, values of a type that `wanted` says.
+bool holds(Oid type, bool (*wanted)(Oid)) {
     type = getBaseType(type);
-    if (type == JSONOID)
+    if (wanted(type))
         return true;
     const Oid element = get_element_type(type);
     if (OidIsValid(element))
-        return holds_json(element);
+        return holds(element, wanted);
     if (get_typtype(type) != TYPTYPE_COMPOSITE)
         return type == RECORDOID || type == RECORDARRAYOID;
     TupleDesc row = lookup_rowtype_tupdesc_copy(type, -1);
     for (int i = 0; i < row->natts; ++i)
-        if (!TupleDescAttr(row, i)->attisdropped && holds_json(TupleDescAttr(row, i)->atttypid))
+        if (!TupleDescAttr(row, i)->attisdropped && holds(TupleDescAttr(row, i)->atttypid, wanted))
             return true;
     return false;
+}
+
+// to_jsonb() of a json inside an array or a row fails for what jsonb refuses, and a log must not refuse a write.
+bool is_json(Oid type) { return type == JSONOID; }
+
+// Types whose text depends on search_path or lc_monetary.
+bool is_named_by_path(Oid type) {
+    return type == REGCLASSOID || type == REGPROCOID || type == REGPROCEDUREOID || type == REGOPEROID || type == REGOPERATOROID ||
+           type == REGTYPEOID || type == REGCOLLATIONOID || type == REGCONFIGOID || type == REGDICTIONARYOID || type == CASHOID;
 }
 
 Kind kind_of(Oid type) {
@@ -72,7 +82,7 @@ Kind kind_of(Oid type) {
     default: break;
     }
     const bool many = OidIsValid(get_element_type(type)) || get_typtype(type) == TYPTYPE_COMPOSITE;
-    return many && !holds_json(type) ? Kind::document : Kind::output;
+    return many && !holds(type, is_json) ? Kind::document : Kind::output;
 }
 
 void add_bounded_string(JsonObject &object, const Column &column, const char *text, size_t length) {
@@ -113,6 +123,7 @@ void describe_column(Column &column, Form_pg_attribute attribute, MemoryContext 
     column.collation = attribute->attcollation;
     column.type = getBaseType(attribute->atttypid);
     column.kind = kind_of(column.type);
+    column.needs_plain_names = holds(column.type, is_named_by_path);
     Oid output;
     bool is_varlena;
     getTypeOutputInfo(column.type, &output, &is_varlena);
@@ -147,15 +158,17 @@ bool same_value(const Column &column, Datum a, bool a_null, Datum b, bool b_null
     return DatumGetBool(FunctionCall2Coll(equality, column.collation, a, b));
 }
 
-void add_value(JsonObject &object, const Column &column, Datum value, bool is_null) {
-    if (is_null) {
-        object.add_null(column.key);
-        return;
-    }
-    if (column.policy == Policy::redact) {
-        object.add_string(column.key, kRedacted, sizeof kRedacted - 1);
-        return;
-    }
+namespace {
+
+// Names are written as if the path were empty, money as if in no country. An error puts the settings back, too.
+int begin_plain_names() {
+    const int level = NewGUCNestLevel();
+    for (const auto &[name, value] : {std::pair{"search_path", "pg_catalog"}, std::pair{"lc_monetary", "C"}})
+        (void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+    return level;
+}
+
+void add_known_value(JsonObject &object, const Column &column, Datum value) {
     switch (column.kind) {
     case Kind::boolean: object.add_bool(column.key, DatumGetBool(value)); return;
     case Kind::integer:
@@ -199,12 +212,37 @@ void add_value(JsonObject &object, const Column &column, Datum value, bool is_nu
     add_bounded_string(object, column, text, strlen(text));
 }
 
+} // namespace
+
+void add_value(JsonObject &object, const Column &column, Datum value, bool is_null) {
+    if (is_null) {
+        object.add_null(column.key);
+        return;
+    }
+    if (column.policy == Policy::redact) {
+        object.add_string(column.key, kRedacted, sizeof kRedacted - 1);
+        return;
+    }
+    if (column.needs_plain_names) {
+        const int level = begin_plain_names();
+        add_known_value(object, column, value);
+        AtEOXact_GUC(true, level);
+        return;
+    }
+    add_known_value(object, column, value);
+}
+
 char *value_text(const Column &column, Datum value) {
     if (column.kind == Kind::boolean)
         return pstrdup(DatumGetBool(value) ? "true" : "false");
     if (column.kind == Kind::text)
         return TextDatumGetCString(value);
-    return OutputFunctionCall(const_cast<FmgrInfo *>(&column.output), value);
+    if (!column.needs_plain_names)
+        return OutputFunctionCall(const_cast<FmgrInfo *>(&column.output), value);
+    const int level = begin_plain_names();
+    char *const text = OutputFunctionCall(const_cast<FmgrInfo *>(&column.output), value);
+    AtEOXact_GUC(true, level);
+    return text;
 }
 
 void prepare_plain_output() {

@@ -43,6 +43,7 @@ struct Column {
     Kind kind;
     Policy policy;
     bool has_equality;
+    bool needs_plain_names; // its text depends on search_path or lc_monetary
     FmgrInfo output;
     FmgrInfo equality;
     FmgrInfo to_document;

@@ -18,6 +18,7 @@ inline constexpr int kMostLogColumns = 16;
 struct LogShape {
     int count;
     int time_column; // what partitions are by
+    bool append_only; // old pages are not filled up: they are summarised, and after a checkpoint each would be logged whole
     struct {
         const char *name;
         Oid type; // TEXTOID stands for varchar too; InvalidOid: whatever the table has
@@ -28,11 +29,16 @@ struct LogShape {
 struct LogRow {
     Datum values[kMostLogColumns];
     bool nulls[kMostLogColumns];
+    // Of the column whose type the shape leaves open.
+    int16 open_length;
+    bool open_by_value;
 };
 
-// Where the values of the next row must live.
-MemoryContext row_memory(Oid log, const LogShape *shape);
-// Takes the row; `log` and `shape` as given to row_memory().
+// Keeps the log's columns as they are until the transaction ends: call it before rows are made for it. True where that
+// had to wait its turn, so that what is known of the log may be old.
+bool hold_log(Oid log, const LogShape *shape);
+
+// Takes a copy of the row, to be written when its statement ends.
 void add_row(Oid log, const LogShape *shape, const LogRow &row);
 
 // The statement that runs now: null where a row comes from elsewhere (COPY, deferred triggers, logical apply).

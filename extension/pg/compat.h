@@ -88,14 +88,6 @@ inline List *qualified_name_list(const char *name) {
 #endif
 }
 
-inline Oid primary_key_index(Relation relation) {
-#if PG_VERSION_NUM >= 180000
-    return RelationGetPrimaryKeyIndex(relation, true);
-#else
-    return RelationGetPrimaryKeyIndex(relation);
-#endif
-}
-
 // Virtual generated columns have no value in the tuples that a trigger sees.
 inline bool is_virtual_generated([[maybe_unused]] Form_pg_attribute attribute) {
 #if PG_VERSION_NUM >= 180000

@@ -19,16 +19,21 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
   place pg_catalog.pg_class;
-  log_schema name;
+  log_place pg_catalog.pg_class;
   options jsonb;
   wrong text;
+  child regclass;
 BEGIN
   SELECT * INTO place FROM pg_catalog.pg_class c WHERE c.oid = target;
   IF place.oid IS NULL OR place.relkind NOT IN ('r', 'p') THEN
-    RAISE EXCEPTION 'cannot audit "%": it is not a table', target
+    RAISE EXCEPTION 'cannot audit %: it is not a table', COALESCE('"' || target::text || '"', 'null')
       USING ERRCODE = 'wrong_object_type', HINT = 'Audit the tables that a view or foreign table shows.';
   END IF;
-  SELECT name INTO wrong FROM pg_catalog.unnest(exclude || redact || ignore) AS name
+  IF EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = target AND t.tgname = 'ticketflow_audit' AND t.tgparentid <> 0) THEN
+    RAISE EXCEPTION 'partition "%" is recorded with its table "%"', target, pg_catalog.pg_partition_root(target)
+      USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Change the options of the whole table.';
+  END IF;
+  SELECT COALESCE(name, 'null') INTO wrong FROM pg_catalog.unnest(exclude || redact || ignore) AS name
    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a
                       WHERE a.attrelid = target AND a.attname = name AND a.attnum > 0 AND NOT a.attisdropped) LIMIT 1;
   IF wrong IS NOT NULL THEN
@@ -41,25 +46,14 @@ BEGIN
     RAISE EXCEPTION 'column "%" is part of the primary key of "%" and cannot be hidden from the log', wrong, target
       USING ERRCODE = 'invalid_parameter_value', HINT = 'The key tells which row changed; leave it out of exclude and redact.';
   END IF;
-  IF log IS NULL THEN
-    log := @extschema@.audit_log_for(place.relnamespace);
-  END IF;
-  SELECT n.nspname INTO log_schema FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = log;
-  IF log IS NOT NULL AND log = target THEN
-    RAISE EXCEPTION 'a log cannot audit itself' USING ERRCODE = 'invalid_parameter_value', HINT = 'audit_verify() finds changes of the log.';
-  END IF;
-
-  IF NOT pg_catalog.has_table_privilege(place.relowner, log, 'INSERT')
-     AND NOT pg_catalog.pg_has_role(place.relowner, (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = log), 'USAGE') THEN
-    RAISE EXCEPTION 'the owner of table "%" may not write to the log "%"', target, log
-      USING ERRCODE = 'insufficient_privilege', HINT = 'Grant that role INSERT on the log.';
-  END IF;
+  SELECT * INTO log_place FROM pg_catalog.pg_class c WHERE c.oid = COALESCE(log, @extschema@.audit_log_for(place.relnamespace));
+  PERFORM @extschema@.audit_check_log(target, log_place.oid);
 
   options := pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
     'table', COALESCE(table_name, place.relname),
     -- The own schema's log needs no name: so a renamed or restored schema keeps working.
-    'log', CASE WHEN log IS DISTINCT FROM pg_catalog.to_regclass(pg_catalog.format('%I.audit_log', place.relnamespace::regnamespace::text))
-                THEN pg_catalog.format('%I.%I', log_schema, (SELECT c.relname FROM pg_catalog.pg_class c WHERE c.oid = log)) END,
+    'log', CASE WHEN log_place.relnamespace <> place.relnamespace OR log_place.relname <> 'audit_log'
+                THEN pg_catalog.format('%I.%I', log_place.relnamespace::regnamespace::text, log_place.relname) END,
     'exclude', CASE WHEN exclude <> '{}' THEN pg_catalog.to_jsonb(exclude) END,
     'redact', CASE WHEN redact <> '{}' THEN pg_catalog.to_jsonb(redact) END,
     'ignore', CASE WHEN ignore <> '{}' THEN pg_catalog.to_jsonb(ignore) END,
@@ -67,15 +61,56 @@ BEGIN
   PERFORM @extschema@.audit_disable(target);
   EXECUTE pg_catalog.format('CREATE TRIGGER ticketflow_audit AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION @extschema@.audit_trigger(%L)',
     target, options);
-  EXECUTE pg_catalog.format('CREATE TRIGGER ticketflow_audit_truncate AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.audit_trigger(%L)',
-    target, options);
+  -- PostgreSQL clones row triggers to partitions, these not; the event trigger adds them to partitions that come later.
+  FOR child IN SELECT COALESCE(t.relid, target) FROM pg_catalog.pg_partition_tree(target) t UNION SELECT target LOOP
+    EXECUTE pg_catalog.format('CREATE TRIGGER ticketflow_audit_truncate AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.audit_trigger(%L)',
+      child, options);
+  END LOOP;
+  -- Rows of inheriting tables fire their own tables' triggers.
+  IF place.relkind = 'r' THEN
+    FOR child IN SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent = target LOOP
+      PERFORM @extschema@.audit_enable(child, exclude, redact, ignore, "full", log_place.oid);
+    END LOOP;
+  END IF;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.audit_enable(regclass, text[], text[], text[], boolean, regclass, text) IS
   'Records every INSERT, UPDATE, DELETE and TRUNCATE of a table in the audit_log of its own schema, else of the only desk, else in log. '
   'exclude: columns that the log never holds. redact: columns of which it holds only that they changed. ignore: columns whose change '
-  'alone is no change. full: updates keep both whole rows. table_name: the name to record, where the table''s own is not it (a shard). '
+  'alone is no change. full: updates keep both whole rows. Tables that inherit from it are recorded under their own names. table_name: the name to record, where the table''s own is not it (a shard). '
   'Calling it again replaces the options. Errors: 42809 not a table, 42703 no such column, 22023 a hidden key, 55000 no log, 42501 the table''s owner may not write to it.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_check_log(target regclass, log regclass) RETURNS void
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  owner oid := (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = target);
+  wrong text;
+BEGIN
+  IF log = target OR log = (SELECT pg_catalog.pg_partition_root(target)) THEN
+    RAISE EXCEPTION 'a log cannot audit itself' USING ERRCODE = 'invalid_parameter_value', HINT = 'audit_verify() finds changes of the log.';
+  END IF;
+  IF (SELECT c.relkind FROM pg_catalog.pg_class c WHERE c.oid = log) NOT IN ('r', 'p') THEN
+    RAISE EXCEPTION '"%" cannot take the log of changes: it is not a table', log
+      USING ERRCODE = 'wrong_object_type', HINT = 'Name the audit_log of a desk, or a table with its columns.';
+  END IF;
+  SELECT c.name INTO wrong
+    FROM pg_catalog.unnest('{id,table_name,operation,user_id,old_values,new_values,created_at,transaction_id,context,record,moved_to,record_key,request_id,cause,row_digest}'::text[]) AS c (name)
+   WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = log AND a.attname = c.name AND NOT a.attisdropped) LIMIT 1;
+  IF wrong IS NOT NULL THEN
+    RAISE EXCEPTION 'table "%" cannot take the log of changes', log
+      USING ERRCODE = 'wrong_object_type', DETAIL = pg_catalog.format('It has no column "%s".', wrong),
+            HINT = 'Deploy a desk, or give the table the columns that a desk''s audit_log has.';
+  END IF;
+  IF NOT pg_catalog.has_table_privilege(owner, log, 'INSERT')
+     AND NOT pg_catalog.pg_has_role(owner, (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = log), 'USAGE') THEN
+    RAISE EXCEPTION 'the owner of table "%" may not write to the log "%"', target, log
+      USING ERRCODE = 'insufficient_privilege', HINT = 'Grant that role INSERT on the log.';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.audit_check_log(regclass, regclass) IS
+  'Private to audit_enable(): whether a table''s changes can go to a log. Errors: 22023 the log itself, 42809 no table or not a log''s columns, 42501.';
 
 CREATE OR REPLACE FUNCTION @extschema@.audit_disable(target regclass) RETURNS boolean
 LANGUAGE plpgsql
@@ -84,15 +119,20 @@ DECLARE
   it record;
   found_one boolean := false;
 BEGIN
-  FOR it IN SELECT t.tgname FROM pg_catalog.pg_trigger t
-             WHERE t.tgrelid = target AND t.tgfoid = '@extschema@.audit_trigger()'::regprocedure AND t.tgparentid = 0 LOOP
-    EXECUTE pg_catalog.format('DROP TRIGGER %I ON %s', it.tgname, target);
+  FOR it IN SELECT t.tgname, t.tgrelid::regclass AS place FROM pg_catalog.pg_trigger t
+             WHERE t.tgfoid = '@extschema@.audit_trigger()'::regprocedure AND t.tgparentid = 0
+               AND (t.tgrelid = target OR t.tgname = 'ticketflow_audit_truncate' AND t.tgrelid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(target) p)) LOOP
+    EXECUTE pg_catalog.format('DROP TRIGGER %I ON %s', it.tgname, it.place);
     found_one := true;
+  END LOOP;
+  FOR it IN SELECT i.inhrelid::regclass AS place FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhparent
+             WHERE i.inhparent = target AND c.relkind = 'r' LOOP
+    PERFORM @extschema@.audit_disable(it.place);
   END LOOP;
   RETURN found_one;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.audit_disable(regclass) IS 'Stops recording changes of a table; what is recorded stays. Returns whether it was recorded.';
+COMMENT ON FUNCTION @extschema@.audit_disable(regclass) IS 'Stops recording changes of a table, its partitions and the tables that inherit from it; what is recorded stays. Returns whether it was recorded.';
 
 CREATE OR REPLACE FUNCTION @extschema@.audit_log_for(schema oid) RETURNS regclass
 LANGUAGE plpgsql STABLE
@@ -124,7 +164,27 @@ CREATE OR REPLACE FUNCTION @extschema@.audit_row_digest(id bigint, transaction_i
   moved_to bigint, context_digest bytea) RETURNS bytea
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ticketflow_audit_row_digest';
 COMMENT ON FUNCTION @extschema@.audit_row_digest(bigint, bigint, timestamptz, text, text, text, jsonb, jsonb, jsonb, text, text, bigint, bigint, bytea) IS
-  'The SHA-256 that a row of audit_log has: its leaf in the Merkle tree of its seal. docs/audit.md says over which bytes.';
+  'The SHA-256 that a row of audit_log has: its leaf in the Merkle tree of its seal; audit_log.row_digest is its first half. docs/audit.md says over which bytes.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_row_bytes(id bigint, transaction_id bigint, created_at timestamptz, table_name text,
+  operation text, user_id text, record_key jsonb, old_values jsonb, new_values jsonb, request_id text, cause text, record bigint,
+  moved_to bigint, context_digest bytea) RETURNS bytea
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ticketflow_audit_row_bytes';
+COMMENT ON FUNCTION @extschema@.audit_row_bytes(bigint, bigint, timestamptz, text, text, text, jsonb, jsonb, jsonb, text, text, bigint, bigint, bytea) IS
+  'The bytes that audit_row_digest() digests, after one zero byte: what audit_proof() shows an outsider.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_text_bytes(kind text, fields text[]) RETURNS bytea
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ticketflow_audit_text_bytes';
+COMMENT ON FUNCTION @extschema@.audit_text_bytes(text, text[]) IS
+  'The bytes that audit_text_digest() digests, after its prefix: each field as "length:text", a null as "-".';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_seal_rows(seal bigint, leaves regclass, since pg_snapshot, contexts text, changes text, history text,
+  OUT row_count bigint, OUT root bytea) RETURNS record
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'ticketflow_audit_seal_rows';
+REVOKE ALL ON FUNCTION @extschema@.audit_seal_rows(bigint, regclass, pg_snapshot, text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.audit_seal_rows(bigint, regclass, pg_snapshot, text, text, text) IS
+  'Private to audit_seal(): reads the rows of both ledgers by the given queries, all under the statement''s snapshot, stores the digests of those that '
+  'since does not see as leaves of a seal, and returns how many there are and their Merkle root.';
 
 CREATE OR REPLACE FUNCTION @extschema@.audit_text_digest(prefix integer, kind text, fields text[]) RETURNS bytea
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ticketflow_audit_text_digest';
@@ -229,15 +289,18 @@ COMMENT ON FUNCTION @extschema@.audit_digest(regclass) IS
 CREATE OR REPLACE FUNCTION @extschema@.audit_schema(log regclass DEFAULT NULL) RETURNS name
 LANGUAGE plpgsql STABLE
 AS $$
+DECLARE
+  place oid := (SELECT c.relnamespace FROM pg_catalog.pg_class c WHERE c.oid = COALESCE(log, pg_catalog.to_regclass('audit_log')));
 BEGIN
-  -- Step by step: the planner would evaluate a COALESCE whole, and the last choice may fail.
-  IF log IS NULL THEN
-    log := pg_catalog.to_regclass('audit_log');
+  -- Functions of that schema are called: it must be a desk's, whatever the search path shows.
+  IF log IS NULL AND NOT COALESCE(place = ANY (@extschema@.desks()), false) THEN
+    place := (SELECT c.relnamespace FROM pg_catalog.pg_class c WHERE c.oid = @extschema@.audit_log_for(0::oid));
   END IF;
-  IF log IS NULL THEN
-    log := @extschema@.audit_log_for(0::oid);
+  IF NOT COALESCE(place = ANY (@extschema@.desks()), false) THEN
+    RAISE EXCEPTION 'the log "%" is not the one of a desk', log
+      USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Seals and looking back need a desk: record into the audit_log that ticketflow.deploy() makes.';
   END IF;
-  RETURN (SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = log);
+  RETURN (SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE n.oid = place);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.audit_schema(regclass) IS

@@ -1,17 +1,30 @@
 -- audit: looking back, and undoing.
 
+CREATE OR REPLACE FUNCTION @extschema@.audit_options(arguments bytea) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+  RETURN pg_catalog.convert_from(pg_catalog.substr(arguments, 1, pg_catalog."position"(arguments, '\x00'::bytea) - 1),
+                                 pg_catalog.getdatabaseencoding())::jsonb;
+EXCEPTION WHEN data_exception THEN
+  -- Anybody may write anything into the arguments of a trigger of hers.
+  RETURN '{}'::jsonb;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.audit_options(bytea) IS 'Private to audit_tables: the options in a trigger''s arguments (pg_trigger.tgargs); an empty object where there are none.';
+
 CREATE OR REPLACE VIEW @extschema@.audit_tables AS
-SELECT t.tgrelid::regclass AS target, o.options ->> 'table' AS table_name,
+SELECT t.tgrelid::regclass AS target, COALESCE(o.options ->> 'table', c.relname) AS table_name,
        COALESCE(pg_catalog.to_regclass(o.options ->> 'log'), pg_catalog.to_regclass(pg_catalog.format('%I.audit_log', n.nspname))) AS log,
-       ARRAY(SELECT pg_catalog.jsonb_array_elements_text(COALESCE(o.options -> 'exclude', '[]'))) AS exclude,
-       ARRAY(SELECT pg_catalog.jsonb_array_elements_text(COALESCE(o.options -> 'redact', '[]'))) AS redact,
-       ARRAY(SELECT pg_catalog.jsonb_array_elements_text(COALESCE(o.options -> 'ignore', '[]'))) AS ignore,
-       COALESCE((o.options ->> 'full')::boolean, false) AS "full",
+       ARRAY(SELECT pg_catalog.jsonb_path_query(o.options, 'lax $.exclude[*] ? (@.type() == "string")') #>> '{}') AS exclude,
+       ARRAY(SELECT pg_catalog.jsonb_path_query(o.options, 'lax $.redact[*] ? (@.type() == "string")') #>> '{}') AS redact,
+       ARRAY(SELECT pg_catalog.jsonb_path_query(o.options, 'lax $.ignore[*] ? (@.type() == "string")') #>> '{}') AS ignore,
+       COALESCE(o.options -> 'full' = 'true', false) AS "full",
        CASE t.tgenabled WHEN 'O' THEN 'origin' WHEN 'A' THEN 'always' WHEN 'R' THEN 'replica' ELSE 'disabled' END AS fires
   FROM pg_catalog.pg_trigger t
   JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- CROSS JOIN LATERAL (SELECT pg_catalog.convert_from(pg_catalog.substr(t.tgargs, 1, pg_catalog.length(t.tgargs) - 1), pg_catalog.getdatabaseencoding())::jsonb AS options) o
+ CROSS JOIN LATERAL (SELECT @extschema@.audit_options(t.tgargs) AS options) o
  WHERE t.tgname = 'ticketflow_audit' AND t.tgfoid = '@extschema@.audit_trigger()'::regprocedure AND t.tgparentid = 0;
 COMMENT ON VIEW @extschema@.audit_tables IS 'The tables whose changes are recorded, and how; fires says disabled where somebody switched the trigger off.';
 GRANT SELECT ON @extschema@.audit_tables TO PUBLIC;
@@ -32,6 +45,30 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.audit_place(regclass) IS 'Under which name, and in which log, a table''s changes are. Errors: 55000 no log.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_sources(log regclass) RETURNS text
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  home oid := (SELECT c.relnamespace FROM pg_catalog.pg_class c WHERE c.oid = log);
+  columns CONSTANT text := 'id, created_at, transaction_id, record, table_name, operation, user_id, old_values, new_values, record_key, moved_to, cause';
+  result text := pg_catalog.format('SELECT %s FROM %s', columns, log);
+  archives text := pg_catalog.format('%s.audit_archives', pg_catalog.quote_ident(home::regnamespace::text));
+  it text;
+BEGIN
+  -- Months that were archived are tables of their own; only a desk's list of them is believed.
+  IF (SELECT c.relname = 'audit_log' FROM pg_catalog.pg_class c WHERE c.oid = log) AND home = ANY (@extschema@.desks())
+     AND pg_catalog.has_table_privilege(archives, 'SELECT') THEN
+    FOR it IN EXECUTE pg_catalog.format('SELECT pg_catalog.format(''%%I.%%I'', $1, r.table_name) FROM %s r', archives) USING home::regnamespace::text LOOP
+      IF pg_catalog.to_regclass(it) IS NOT NULL THEN
+        result := result || pg_catalog.format(' UNION ALL SELECT %s FROM %s', columns, it);
+      END IF;
+    END LOOP;
+  END IF;
+  RETURN '(' || result || ')';
+END
+$$;
+COMMENT ON FUNCTION @extschema@.audit_sources(regclass) IS 'Private to row_as_of(): a query for what a log holds, the months in the archive too.';
 
 CREATE OR REPLACE FUNCTION @extschema@.audit_live_row(target regclass, key jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE
@@ -66,7 +103,7 @@ BEGIN
     '    OR a.record = @extschema@.audit_record($1, NULL) AND a.operation = ''TRUNCATE'' '
     '    OR a.moved_to = @extschema@.audit_record($1, $2) AND a.record_key || (SELECT pg_catalog.jsonb_object_agg(k, a.new_values -> k) '
     '         FROM pg_catalog.jsonb_object_keys(a.record_key) AS k WHERE a.new_values ? k) = $2) '
-    ' ORDER BY a.id', place.log) USING place.table_name, key;
+    ' ORDER BY a.id', @extschema@.audit_sources(place.log)) USING place.table_name, key;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.audit_changes(regclass, jsonb) IS 'Private to row_as_of(): what happened to a key, oldest first, truncations and moves from and to other keys included.';
@@ -196,7 +233,7 @@ BEGIN
   SELECT * INTO place FROM @extschema@.audit_place(target);
   RETURN QUERY EXECUTE pg_catalog.format(
     'SELECT a.id, a.created_at, a.operation, a.user_id, a.record_key, a.old_values, a.new_values, a.transaction_id, a.cause FROM %s a '
-    ' WHERE a.table_name = $1 AND a.created_at >= $2 AND a.created_at < $3 ORDER BY a.id', place.log) USING place.table_name, "from", "to";
+    ' WHERE a.table_name = $1 AND a.created_at >= $2 AND a.created_at < $3 ORDER BY a.id', @extschema@.audit_sources(place.log)) USING place.table_name, "from", "to";
 END
 $$;
 COMMENT ON FUNCTION @extschema@.changes_between(regclass, timestamptz, timestamptz) IS
@@ -209,9 +246,10 @@ LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
   result jsonb;
-  shapes text := pg_catalog.format('%I.audit_shapes', @extschema@.audit_schema(log));
+  home oid := (SELECT c.relnamespace FROM pg_catalog.pg_class c WHERE c.oid = log);
+  shapes text := pg_catalog.format('%I.audit_shapes', home::regnamespace::text);
 BEGIN
-  IF pg_catalog.to_regclass(shapes) IS NULL OR NOT pg_catalog.has_table_privilege(shapes, 'SELECT') THEN
+  IF NOT home = ANY (@extschema@.desks()) OR pg_catalog.to_regclass(shapes) IS NULL OR NOT pg_catalog.has_table_privilege(shapes, 'SELECT') THEN
     RETURN NULL;
   END IF;
   EXECUTE pg_catalog.format('SELECT s.columns FROM %s s WHERE s.table_name = $1 ORDER BY s.seen_at <= $2 DESC, '
@@ -237,11 +275,15 @@ DECLARE
   it record;
   fill jsonb;
 BEGIN
-  SELECT a.table_name, a.log, a.exclude INTO place FROM @extschema@.audit_tables a WHERE a.target = audit_note_shape.target;
-  IF place.log IS NULL THEN
+  SELECT a.table_name, a.log, a.exclude, c.relnamespace AS home, l.relowner AS log_owner, t.relowner AS owner INTO place
+    FROM @extschema@.audit_tables a JOIN pg_class c ON c.oid = a.log JOIN pg_class t ON t.oid = a.target JOIN pg_class l ON l.oid = a.log
+   WHERE a.target = audit_note_shape.target;
+  -- Who may not write to the log may not say what its tables looked like either.
+  IF place.log IS NULL OR NOT place.home = ANY (@extschema@.desks())
+     OR NOT has_table_privilege(place.owner, place.log, 'INSERT') AND NOT pg_has_role(place.owner, place.log_owner, 'USAGE') THEN
     RETURN;
   END IF;
-  shapes := format('%I.audit_shapes', @extschema@.audit_schema(place.log));
+  shapes := format('%I.audit_shapes', place.home::regnamespace::text);
   IF to_regclass(shapes) IS NULL THEN
     RETURN;
   END IF;
@@ -272,15 +314,66 @@ CREATE OR REPLACE FUNCTION @extschema@.audit_after_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+  everywhere boolean := tg_tag IN ('ALTER TYPE', 'DROP TYPE', 'DROP DOMAIN');
   it record;
 BEGIN
-  FOR it IN SELECT DISTINCT t.tgrelid FROM pg_event_trigger_ddl_commands() d
-              JOIN pg_trigger t ON t.tgname = 'ticketflow_audit' AND t.tgparentid = 0
-               AND CASE d.classid WHEN 'pg_class'::regclass THEN t.tgrelid = d.objid WHEN 'pg_trigger'::regclass THEN t.oid = d.objid END LOOP
+  PERFORM @extschema@.audit_refuse_rename(d.objid) FROM pg_event_trigger_ddl_commands() d WHERE d.object_type = 'table column';
+  -- A change of a table reaches those that inherit from it.
+  FOR it IN
+    WITH RECURSIVE touched AS (
+      SELECT CASE d.classid WHEN 'pg_class'::regclass THEN d.objid
+                            WHEN 'pg_trigger'::regclass THEN (SELECT t.tgrelid FROM pg_trigger t WHERE t.oid = d.objid) END AS relation
+        FROM pg_event_trigger_ddl_commands() d
+       UNION SELECT i.inhrelid FROM touched t JOIN pg_inherits i ON i.inhparent = t.relation)
+    SELECT t.tgrelid FROM pg_trigger t
+     WHERE t.tgname = 'ticketflow_audit' AND t.tgparentid = 0 AND t.tgfoid = '@extschema@.audit_trigger()'::regprocedure
+       AND (everywhere OR t.tgrelid IN (SELECT x.relation FROM touched x)) LOOP
     PERFORM @extschema@.audit_note_shape(it.tgrelid);
   END LOOP;
+  IF tg_tag IN ('ALTER TABLE', 'CREATE TABLE') THEN
+    FOR it IN SELECT DISTINCT c.oid FROM pg_event_trigger_ddl_commands() d
+                JOIN pg_class c ON d.classid = 'pg_class'::regclass AND (c.oid = d.objid OR c.oid IN (SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = d.objid))
+               WHERE c.relispartition LOOP
+      PERFORM @extschema@.audit_cover_partition(it.oid);
+    END LOOP;
+  END IF;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.audit_after_ddl() IS 'Private: notes the columns of audited tables when DDL changes them.';
-CREATE EVENT TRIGGER ticketflow_audit_ddl ON ddl_command_end WHEN TAG IN ('ALTER TABLE', 'CREATE TRIGGER') EXECUTE FUNCTION @extschema@.audit_after_ddl();
+COMMENT ON FUNCTION @extschema@.audit_after_ddl() IS 'Private: notes the columns of audited tables when DDL changes them, keeps hidden columns hidden, and covers new partitions.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_refuse_rename(target oid) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  lost text;
+BEGIN
+  SELECT h.name INTO lost FROM @extschema@.audit_tables t, unnest(t.exclude || t.redact) AS h (name)
+   WHERE t.target = audit_refuse_rename.target
+     AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.target AND a.attname = h.name AND NOT a.attisdropped) LIMIT 1;
+  IF lost IS NOT NULL THEN
+    RAISE EXCEPTION 'column "%" of table "%" is hidden from the log by its name', lost, target::regclass
+      USING ERRCODE = 'object_in_use', HINT = 'Call ticketflow.audit_disable(), rename the column, and call ticketflow.audit_enable() with its new name, in one transaction.';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.audit_refuse_rename(oid) IS 'Private: refuses to rename a column that is excluded or redacted, whose values would then be recorded (55006).';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_cover_partition(part oid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  options text;
+BEGIN
+  SELECT convert_from(substr(t.tgargs, 1, length(t.tgargs) - 1), getdatabaseencoding()) INTO options
+    FROM pg_partition_ancestors(part) a JOIN pg_trigger t ON t.tgrelid = a.relid
+   WHERE t.tgname = 'ticketflow_audit_truncate' AND t.tgfoid = '@extschema@.audit_trigger()'::regprocedure AND length(t.tgargs) > 1 AND a.relid <> part LIMIT 1;
+  IF options IS NOT NULL AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = part AND t.tgname = 'ticketflow_audit_truncate') THEN
+    PERFORM @extschema@.audit_as_owner(part::regclass, format(
+      'CREATE TRIGGER ticketflow_audit_truncate AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.audit_trigger(%L)', part::regclass, options));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.audit_cover_partition(oid) IS 'Private: makes the trigger for TRUNCATE on a partition that an audited table got.';
+CREATE EVENT TRIGGER ticketflow_audit_ddl ON ddl_command_end
+  WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE TRIGGER', 'ALTER TYPE', 'DROP TYPE', 'DROP DOMAIN') EXECUTE FUNCTION @extschema@.audit_after_ddl();
 COMMENT ON EVENT TRIGGER ticketflow_audit_ddl IS 'TicketFlow: notes when an audited table gains or loses columns, so that looking back is exact.';

@@ -15,17 +15,23 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
   columns text[] := @extschema@.audit_writable(target, "values");
+  live jsonb := @extschema@.audit_live_row(target, key);
   condition text;
   touched bigint;
 BEGIN
   SELECT pg_catalog.string_agg(pg_catalog.format('t.%1$I = k.%1$I', name), ' AND ') INTO condition FROM pg_catalog.jsonb_object_keys(key) AS name;
   IF "values" IS NULL THEN
     EXECUTE pg_catalog.format('DELETE FROM %s t USING pg_catalog.jsonb_populate_record(NULL::%s, $1) k WHERE %s', target, target, condition) USING key;
-  ELSIF @extschema@.audit_live_row(target, key) IS NULL THEN
+  ELSIF live IS NULL THEN
     EXECUTE pg_catalog.format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pg_catalog.jsonb_populate_record(NULL::%s, $1) v', target,
       (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(c), ', ') FROM pg_catalog.unnest(columns) c),
       (SELECT pg_catalog.string_agg('v.' || pg_catalog.quote_ident(c), ', ') FROM pg_catalog.unnest(columns) c), target) USING "values";
-  ELSIF columns <> '{}' THEN
+  ELSE
+    -- What has its value already needs no write, and an identity column may refuse one.
+    columns := ARRAY(SELECT c FROM pg_catalog.unnest(columns) AS c WHERE live -> c IS DISTINCT FROM "values" -> c);
+    IF columns = '{}' THEN
+      RETURN 1;
+    END IF;
     EXECUTE pg_catalog.format('UPDATE %s t SET %s FROM pg_catalog.jsonb_populate_record(NULL::%s, $1) v, pg_catalog.jsonb_populate_record(NULL::%s, $2) k WHERE %s', target,
       (SELECT pg_catalog.string_agg(pg_catalog.format('%1$I = v.%1$I', c), ', ') FROM pg_catalog.unnest(columns) c), target, target, condition) USING "values", key;
   END IF;
@@ -97,7 +103,7 @@ BEGIN
   IF on_conflict NOT IN ('error', 'skip') THEN
     RAISE EXCEPTION 'on_conflict must be error or skip, not "%"', on_conflict USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  EXECUTE pg_catalog.format('SELECT pg_catalog.array_agg(a.id ORDER BY a.id DESC) FROM %s a WHERE a.transaction_id = $1', home) INTO waiting USING transaction_id;
+  EXECUTE pg_catalog.format('SELECT pg_catalog.array_agg(a.id ORDER BY a.id DESC) FROM %s a WHERE a.transaction_id = $1', @extschema@.audit_sources(home)) INTO waiting USING transaction_id;
   IF waiting IS NULL THEN
     RAISE EXCEPTION 'transaction % has no recorded change', transaction_id
       USING ERRCODE = 'no_data_found', HINT = 'Look for it in audit_log.transaction_id.';
@@ -106,7 +112,7 @@ BEGIN
   -- Newest first; what a foreign key forbids now, such as a comment before its ticket, is tried again after the rest.
   WHILE waiting <> '{}' LOOP
     left_over := '{}';
-    FOR it IN EXECUTE pg_catalog.format('SELECT a.* FROM %s a WHERE a.id = ANY ($1) AND a.transaction_id = $2 ORDER BY a.id DESC', home) USING waiting, transaction_id LOOP
+    FOR it IN EXECUTE pg_catalog.format('SELECT a.* FROM %s a WHERE a.id = ANY ($1) AND a.transaction_id = $2 ORDER BY a.id DESC', @extschema@.audit_sources(home)) USING waiting, transaction_id LOOP
       SELECT a.target INTO place FROM @extschema@.audit_tables a WHERE a.table_name = it.table_name AND a.log = home;
       id := it.id; table_name := it.table_name; operation := it.operation; key := it.record_key;
       BEGIN

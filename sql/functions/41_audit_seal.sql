@@ -37,6 +37,8 @@ DECLARE
   new audit_seals;
   same_cluster boolean;
   mine bigint := pg_current_xact_id_if_assigned()::text::bigint;
+  recent text;
+  unlisted text;
 BEGIN
   IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
     RAISE EXCEPTION 'audit_seal() cannot run in a transaction that sees the past'
@@ -52,29 +54,20 @@ BEGIN
   -- Transaction ids of another cluster say nothing here: after a restore what is sealed is told by the leaves alone.
   same_cluster := last.system_id IS NOT DISTINCT FROM new.system_id;
 
+  -- Rows of transactions that the last seal did not see, mine excepted.
+  recent := format('a.transaction_id >= %s AND a.transaction_id <> %s',
+                   CASE WHEN same_cluster AND last.id IS NOT NULL THEN pg_snapshot_xmin(last.snapshot)::text::bigint ELSE 0 END, COALESCE(mine, -1));
+  unlisted := CASE WHEN same_cluster OR last.id IS NULL THEN 'true' ELSE
+    'NOT EXISTS (SELECT FROM audit_seal_leaves l WHERE l.ledger = %L AND l.first_id <= a.id AND l.last_id >= a.id AND a.id = ANY (l.ids))' END;
   -- One statement, one snapshot: it seals what it sees and the snapshot of the last seal did not. What commits later is
   -- not in this snapshot and so in the next seal, however old its transaction is.
-  WITH unsealed AS (
-    SELECT 1 AS place, 'audit_log' AS ledger, a.id,
-           COALESCE(a.row_digest, audit_row_digest(a.id, a.transaction_id, a.created_at, a.table_name, a.operation, a.user_id,
-             a.record_key, a.old_values, a.new_values, a.request_id, a.cause, a.record, a.moved_to, NULL)) AS digest
-      FROM audit_log a
-     WHERE a.transaction_id IS DISTINCT FROM mine AND is_unsealed(a.transaction_id, 'audit_log', a.id, last.snapshot, same_cluster)
-       AND a.transaction_id >= CASE WHEN same_cluster AND last.id IS NOT NULL THEN pg_snapshot_xmin(last.snapshot)::text::bigint ELSE 0 END
-    UNION ALL
-    SELECT 2, 'task_history', h.id, history_digest(h.id, h.task_id, h.user_id, h.field, h.old_value, h.new_value, h.change_type, h.created_at, h.transaction_id)
-      FROM task_history h
-     WHERE h.transaction_id IS DISTINCT FROM mine AND is_unsealed(h.transaction_id, 'task_history', h.id, last.snapshot, same_cluster)
-       AND h.transaction_id >= CASE WHEN same_cluster AND last.id IS NOT NULL THEN pg_snapshot_xmin(last.snapshot)::text::bigint ELSE 0 END),
-  numbered AS (
-    SELECT u.*, (row_number() OVER (ORDER BY u.place, u.id) - 1) / 1000 AS chunk FROM unsealed u),
-  leaves AS (
-    INSERT INTO audit_seal_leaves (seal_id, chunk, ledger, first_id, last_id, ids, digests)
-    SELECT new.id, n.chunk * 2 + n.place - 1, n.ledger, min(n.id), max(n.id), array_agg(n.id ORDER BY n.id), string_agg(n.digest, ''::bytea ORDER BY n.id)
-      FROM numbered n GROUP BY n.chunk, n.place, n.ledger
-    RETURNING audit_seal_leaves.chunk, cardinality(audit_seal_leaves.ids) AS size, audit_seal_leaves.digests)
-  SELECT pg_current_snapshot(), COALESCE(sum(l.size), 0), audit_merkle(l.digests ORDER BY l.chunk)
-    INTO new.snapshot, new.row_count, new.root FROM leaves l;
+  SELECT r.row_count, r.root, pg_current_snapshot() INTO new.row_count, new.root, new.snapshot
+    FROM audit_seal_rows(new.id, 'audit_seal_leaves', CASE WHEN same_cluster THEN last.snapshot END,
+      'SELECT c.id, c.digest FROM sealed_contexts c',
+      'SELECT a.id, a.transaction_id, a.created_at, a.table_name, a.operation, a.user_id, a.record_key, a.old_values, a.new_values, a.request_id, '
+      'a.cause, a.record, a.moved_to, a.context FROM audit_log a WHERE ' || recent || ' AND ' || format(unlisted, 'audit_log'),
+      'SELECT a.id, a.transaction_id, a.created_at, a.task_id, a.user_id::text, a.field::text, a.old_value, a.new_value, a.change_type::text '
+      'FROM task_history a WHERE ' || recent || ' AND ' || format(unlisted, 'task_history')) r;
   IF new.row_count = 0 THEN
     RETURN NULL;
   END IF;
@@ -84,17 +77,6 @@ BEGIN
 END
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION seal_changes() IS 'ticketflow.audit_seal() for this desk.';
-
-CREATE OR REPLACE FUNCTION is_unsealed(transaction_id bigint, ledger text, id bigint, last pg_snapshot, same_cluster boolean) RETURNS boolean
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-  SELECT CASE
-    WHEN last IS NULL THEN true
-    WHEN same_cluster THEN NOT pg_visible_in_snapshot(transaction_id::text::xid8, last)
-    ELSE NOT EXISTS (SELECT FROM audit_seal_leaves l WHERE l.ledger = is_unsealed.ledger AND l.first_id <= is_unsealed.id
-                        AND l.last_id >= is_unsealed.id AND is_unsealed.id = ANY (l.ids)) END;
-END;
-COMMENT ON FUNCTION is_unsealed(bigint, text, bigint, pg_snapshot, boolean) IS 'Private to seal_changes().';
 
 -- Everything that seals may cover: the log, the months that were detached from it, the history and its archive.
 CREATE OR REPLACE FUNCTION sealable_rows(OUT ledger text, OUT id bigint, OUT transaction_id bigint, OUT stored bytea, OUT digest bytea,
@@ -130,6 +112,16 @@ AS $$
 DECLARE
   whole boolean := "from" = '-infinity' AND "to" = 'infinity';
 BEGIN
+  IF "from" IS NULL OR "to" IS NULL THEN
+    RAISE EXCEPTION 'the time to verify must not be null' USING ERRCODE = 'null_value_not_allowed', HINT = 'Leave from and to out to verify everything.';
+  END IF;
+  digests := CASE WHEN jsonb_typeof(digests) = 'array' THEN digests ELSE jsonb_build_array(digests) END;
+  IF digests <> '[null]' AND EXISTS (
+       SELECT FROM jsonb_array_elements(digests) d
+        WHERE NOT COALESCE(jsonb_typeof(d) = 'object' AND jsonb_typeof(d -> 'seal') = 'number' AND d ->> 'digest' ~ '^[0-9a-f]{64}$', false)) THEN
+    RAISE EXCEPTION 'digests are not what audit_digest() gives' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Give one object, or an array of objects, with the keys seal (a number) and digest (64 hexadecimal digits).';
+  END IF;
   RETURN QUERY
   WITH seals AS (
     SELECT s, s.id, s.digest, s.previous, s.root, s.row_count, lag(s.id, 1, 0::bigint) OVER w AS id_before, lag(s.digest, 1, '\x'::bytea) OVER w AS digest_before,
@@ -154,27 +146,35 @@ BEGIN
   newest AS (SELECT s.snapshot, s.system_id = (SELECT system_identifier FROM pg_control_system()) AS here FROM audit_seals s ORDER BY s.id DESC LIMIT 1),
   compared AS (
     SELECT s.seal_id, COALESCE(s.ledger, p.ledger) AS ledger, COALESCE(s.id, p.id) AS id, s.digest AS was, p.digest AS now, p.stored, p.transaction_id,
-           count(*) FILTER (WHERE p.digest = s.digest) OVER (PARTITION BY COALESCE(s.ledger, p.ledger), COALESCE(s.id, p.id)) AS intact,
-           count(*) OVER (PARTITION BY COALESCE(s.ledger, p.ledger), COALESCE(s.id, p.id)) AS copies
+           -- A row keeps the first half of the digest that it was written with.
+           p.stored IS NOT NULL AND p.stored <> substr(p.digest, 1, 16) AS disowned,
+           count(*) FILTER (WHERE p.digest = s.digest) OVER (PARTITION BY COALESCE(s.ledger, p.ledger), COALESCE(s.id, p.id)) AS intact
       FROM sealed s FULL JOIN present p ON p.ledger = s.ledger AND p.id = s.id),
+  broken AS MATERIALIZED (
+    SELECT c.* FROM compared c WHERE c.seal_id IS NOT NULL AND (c.now IS DISTINCT FROM c.was OR c.disowned)),
+  -- Which of them have the digest of another sealed row.
+  swapped AS (
+    SELECT DISTINCT b.ledger, b.id FROM broken b JOIN sealed o ON o.ledger = b.ledger AND substr(o.digest, 1, 16) = b.stored AND o.id <> b.id),
   problems AS (
     -- rows that a seal covers
-    SELECT c.seal_id, c.ledger, c.id,
-           CASE WHEN c.now IS NULL THEN 'missing'
-                WHEN c.intact > 0 THEN 'inserted'
-                WHEN EXISTS (SELECT FROM sealed o WHERE o.digest = c.stored AND o.ledger = c.ledger AND o.id <> c.id) THEN 'reordered'
+    SELECT b.seal_id, b.ledger, b.id,
+           CASE WHEN b.now IS NULL THEN 'missing'
+                WHEN b.now = b.was THEN 'altered'
+                WHEN b.intact > 0 THEN 'inserted'
+                WHEN w.id IS NOT NULL THEN 'reordered'
                 ELSE 'altered' END AS problem,
-           CASE WHEN c.now IS NULL THEN 'the sealed row is gone'
-                WHEN c.intact > 0 THEN 'a second row has the id of a sealed one'
+           CASE WHEN b.now IS NULL THEN 'the sealed row is gone'
+                WHEN b.now = b.was THEN 'the row_digest is not that of the content'
+                WHEN b.intact > 0 THEN 'a second row has the id of a sealed one'
                 ELSE 'the content is not the sealed one' END AS detail
-      FROM compared c WHERE c.seal_id IS NOT NULL AND c.now IS DISTINCT FROM c.was
+      FROM broken b LEFT JOIN swapped w ON w.ledger = b.ledger AND w.id = b.id
     UNION ALL
     -- rows that no seal covers
-    SELECT NULL, c.ledger, c.id, CASE WHEN c.stored IS NOT NULL AND c.stored <> c.now THEN 'altered' ELSE 'inserted' END,
-           CASE WHEN c.stored IS NOT NULL AND c.stored <> c.now THEN 'the content is not the one that was written' ELSE 'no seal covers it, though its transaction is older than the newest seal' END
+    SELECT NULL, c.ledger, c.id, CASE WHEN c.disowned THEN 'altered' ELSE 'inserted' END,
+           CASE WHEN c.disowned THEN 'the content is not the one that was written' ELSE 'no seal covers it, though its transaction is older than the newest seal' END
       FROM compared c LEFT JOIN newest n ON true
      WHERE c.seal_id IS NULL
-       AND (c.stored IS NOT NULL AND c.stored <> c.now OR n.here AND pg_visible_in_snapshot(c.transaction_id::text::xid8, n.snapshot))
+       AND (c.disowned OR n.here AND pg_visible_in_snapshot(c.transaction_id::text::xid8, n.snapshot))
        AND NOT EXISTS (SELECT FROM audit_seal_leaves l WHERE NOT whole AND l.ledger = c.ledger AND l.first_id <= c.id AND l.last_id >= c.id AND c.id = ANY (l.ids))
     UNION ALL
     SELECT c.id, 'audit_seals', c.id, 'altered', 'the seal''s digest does not fit its content'
@@ -198,9 +198,9 @@ BEGIN
     UNION ALL
     SELECT (d ->> 'seal')::bigint, 'audit_seals', (d ->> 'seal')::bigint, CASE WHEN s.id IS NULL THEN 'missing' ELSE 'altered' END,
            'the seal is not the one of the digest that was kept outside'
-      FROM jsonb_array_elements(CASE WHEN jsonb_typeof(digests) = 'array' THEN digests ELSE jsonb_build_array(digests) END) d
+      FROM jsonb_array_elements(digests) d
       LEFT JOIN audit_seals s ON s.id = (d ->> 'seal')::bigint
-     WHERE digests IS NOT NULL AND encode(s.digest, 'hex') IS DISTINCT FROM d ->> 'digest')
+     WHERE digests <> '[null]' AND encode(s.digest, 'hex') IS DISTINCT FROM d ->> 'digest')
   SELECT p.seal_id, p.ledger, p.id, p.problem, p.detail FROM problems p ORDER BY p.seal_id NULLS LAST, p.ledger, p.id;
 END
 $$ SET search_path FROM CURRENT;
@@ -214,11 +214,37 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION newest_seal() IS 'ticketflow.audit_digest() for this desk.';
 
+CREATE OR REPLACE FUNCTION row_bytes(ledger text, row_id bigint) RETURNS bytea
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  result bytea;
+  part text;
+BEGIN
+  IF ledger = 'task_history' THEN
+    RETURN (SELECT audit_text_bytes('task_history', ARRAY[h.id::text, h.task_id::text, h.user_id, h.field, h.old_value, h.new_value, h.change_type,
+              ((extract(epoch FROM h.created_at) * 1000000)::bigint)::text, h.transaction_id::text])
+              FROM (SELECT t.id, t.task_id, t.user_id, t.field, t.old_value, t.new_value, t.change_type, t.created_at, t.transaction_id FROM task_history t
+                    UNION ALL
+                    SELECT t.id, t.task_id, t.user_id, t.field, t.old_value, t.new_value, t.change_type, t.created_at, t.transaction_id FROM task_history_archive t) h
+             WHERE h.id = row_id LIMIT 1);
+  END IF;
+  FOR part IN SELECT 'audit_log' UNION ALL SELECT quote_ident(r.table_name) FROM audit_archives r WHERE to_regclass(quote_ident(r.table_name)) IS NOT NULL LOOP
+    EXECUTE format(
+      'SELECT audit_row_bytes(a.id, a.transaction_id, a.created_at, a.table_name, a.operation, a.user_id, a.record_key, a.old_values, a.new_values, a.request_id, '
+      '       a.cause, a.record, a.moved_to, c.digest) FROM %s a LEFT JOIN sealed_contexts c ON c.id = a.context WHERE a.id = $1 LIMIT 1', part) INTO result USING row_id;
+    EXIT WHEN result IS NOT NULL;
+  END LOOP;
+  RETURN result;
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION row_bytes(text, bigint) IS 'Private to audit_proof(): the bytes that the digest of a row covers.';
+
 CREATE OR REPLACE FUNCTION prove_change(ledger text, row_id bigint) RETURNS jsonb
 LANGUAGE sql STABLE
 BEGIN ATOMIC
   SELECT jsonb_build_object(
-      'ledger', prove_change.ledger, 'id', row_id, 'leaf', encode(substr(t.leaves, (32 * t.index + 1)::int, 32), 'hex'), 'index', t.index, 'size', t.size,
+      'ledger', prove_change.ledger, 'id', row_id, 'row', encode(row_bytes(prove_change.ledger, row_id), 'hex'), 'leaf', encode(substr(t.leaves, (32 * t.index + 1)::int, 32), 'hex'), 'index', t.index, 'size', t.size,
       'path', (SELECT COALESCE(jsonb_agg(encode(substr(p.path, (32 * i + 1)::int, 32), 'hex') ORDER BY i), '[]')
                  FROM audit_inclusion_path(t.leaves, t.index) AS p(path), generate_series(0, length(p.path) / 32 - 1) i),
       'root', encode(s.root, 'hex'),

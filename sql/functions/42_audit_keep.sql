@@ -1,5 +1,13 @@
 -- audit: months, archives, and the view that people read.
 
+CREATE OR REPLACE VIEW audit_months AS
+SELECT c.relname::text AS name, b.bounds[1]::timestamptz AS from_time, b.bounds[2]::timestamptz AS to_time
+  FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+ CROSS JOIN LATERAL (SELECT regexp_match(pg_get_expr(c.relpartbound, c.oid), 'FROM \(''(.*)''\) TO \(''(.*)''\)') AS bounds) b
+ WHERE i.inhparent = 'audit_log'::regclass AND b.bounds IS NOT NULL;
+COMMENT ON VIEW audit_months IS 'Private to audit_partitions() and audit_archive(): the partitions of audit_log that hold a month.';
+COMMENT ON COLUMN audit_months.to_time IS 'The first instant after the month.';
+
 CREATE OR REPLACE FUNCTION audit_partitions(ahead integer DEFAULT 3) RETURNS integer
 LANGUAGE plpgsql
 AS $$
@@ -17,10 +25,20 @@ BEGIN
         month AT TIME ZONE 'UTC', (month + interval '1 month') AT TIME ZONE 'UTC', name);
       EXECUTE format('ALTER TABLE audit_log ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', name,
         month AT TIME ZONE 'UTC', (month + interval '1 month') AT TIME ZONE 'UTC');
+      EXECUTE format('ALTER TABLE %I REPLICA IDENTITY FULL', name);
       EXECUTE format('COMMENT ON TABLE %I IS %L', name, 'Changes of one month (UTC): a partition of audit_log.');
+      -- The index of an empty table counts its first pages as summarised, and would then be written with every row in them.
+      PERFORM brin_desummarize_range(i.indexrelid, 0) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
+        WHERE i.indrelid = to_regclass(quote_ident(name)) AND m.amname = 'brin';
       made := made + 1;
     END IF;
     month := month + interval '1 month';
+  END LOOP;
+  -- What is over is only read: a row's changes are then found by a btree, built in one go.
+  FOR name IN SELECT m.name FROM audit_months m WHERE m.to_time < now() - interval '1 day'
+               AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = to_regclass(quote_ident(m.name)) AND i.indkey[0] = (
+                 SELECT a.attnum FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attname = 'record')) LOOP
+    EXECUTE format('CREATE INDEX ON %I (record)', name);
   END LOOP;
   RETURN made;
 END
@@ -39,11 +57,7 @@ DECLARE
 BEGIN
   PERFORM seal_changes();
   FOR part IN
-    SELECT c.relname AS name, b.bounds[1]::timestamptz AS from_time, b.bounds[2]::timestamptz AS to_time
-      FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-     CROSS JOIN LATERAL (SELECT regexp_match(pg_get_expr(c.relpartbound, c.oid), 'FROM \(''(.*)''\) TO \(''(.*)''\)') AS bounds) b
-     WHERE i.inhparent = 'audit_log'::regclass AND b.bounds IS NOT NULL AND b.bounds[2]::timestamptz <= now() - older_than
-     ORDER BY 2
+    SELECT m.name, m.from_time, m.to_time FROM audit_months m WHERE m.to_time <= now() - older_than ORDER BY m.from_time
   LOOP
     EXECUTE format('LOCK TABLE %I IN SHARE MODE', part.name);
     EXECUTE format('SELECT count(*) FROM %I a WHERE NOT pg_visible_in_snapshot(a.transaction_id::text::xid8, (SELECT s.snapshot FROM audit_seals s ORDER BY s.id DESC LIMIT 1)) '
@@ -51,6 +65,8 @@ BEGIN
     CONTINUE WHEN rows > 0;
     EXECUTE format('SELECT count(*) FROM %I', part.name) INTO rows;
     EXECUTE format('ALTER TABLE audit_log DETACH PARTITION %I', part.name);
+    PERFORM apply_policy(part.name::regclass, 'admin', 'ticketflow_admin', $r$(SELECT acting_role() = 'admin')$r$);
+    EXECUTE format('GRANT SELECT ON %I TO ticketflow_admin', part.name);
     INSERT INTO audit_archives (table_name, from_time, to_time, row_count) VALUES (part.name, part.from_time, part.to_time, rows);
     RETURN NEXT part.name;
   END LOOP;
@@ -89,7 +105,7 @@ SELECT audit_partitions();
 DO $$
 BEGIN
   PERFORM apply_policy(it.name::regclass, 'admin', 'ticketflow_admin', $r$(SELECT acting_role() = 'admin')$r$)
-     FROM unnest(ARRAY['audit_contexts', 'audit_seals', 'audit_archives']) AS it (name);
+     FROM unnest(ARRAY['audit_contexts', 'audit_seals', 'audit_seal_leaves', 'audit_shapes', 'audit_archives']) AS it (name);
 END
 $$;
-GRANT SELECT ON audit_trail, audit_contexts, audit_seals, audit_archives TO ticketflow_admin;
+GRANT SELECT ON audit_trail, audit_contexts, audit_seals, audit_seal_leaves, audit_shapes, audit_archives TO ticketflow_admin;

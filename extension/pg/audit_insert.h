@@ -1,0 +1,39 @@
+// Writes rows of the log into a table or the right partition of it, and into their indexes, past the executor.
+// Everything here may raise a PostgreSQL error: use it inside call().
+#pragma once
+
+#include "pg/audit_writer.h"
+
+extern "C" {
+#include <nodes/execnodes.h>
+}
+
+namespace ticketflow::pg::audit {
+
+inline constexpr int kRowsPerInsert = 100;
+
+struct Layout;
+
+// A run of rows into one log. Plain memory: an error leaves it to the end of the transaction.
+struct Insertion {
+    Relation log;
+    const LogShape *shape;
+    Oid target; // the log or the partition that is open; InvalidOid: none
+    Relation table;
+    const Layout *layout;
+    ResultRelInfo *result;
+    EState *estate;
+    TupleTableSlot *slots[kRowsPerInsert];
+    int slot_count;
+    int filled;
+    Oid caller; // whose rights come back at the end
+    int caller_context;
+};
+
+void begin_insert(Insertion &insertion, Oid log, const LogShape *shape);
+void insert_row(Insertion &insertion, const LogRow &row);
+void end_insert(Insertion &insertion);
+
+void register_insert();
+
+} // namespace ticketflow::pg::audit
