@@ -54,7 +54,25 @@ INSERT INTO queries VALUES
   ('comments of visible', 'SELECT count(*) FROM task_comments c JOIN tasks t ON t.id = c.task_id WHERE %s'),
   ('ranked search', 'SELECT count(*) FROM (SELECT t.id FROM task_documents d JOIN tasks t ON t.id = d.task_id '
      'WHERE %s ORDER BY d.document <@> plainto_tsquery(''english'', ''smoke'') LIMIT 20) x'),
+  ('matching search', 'SELECT count(*) FROM task_documents d JOIN tasks t ON t.id = d.task_id '
+     'WHERE matches(d.document, plainto_tsquery(''english'', ''smoke'')) AND %s'),
   ('guide search', 'SELECT count(*) FROM (SELECT t.id FROM tasks t WHERE to_tsvector(''english'', t.title || '' '' || COALESCE(t.description, '''')) '
      '@@ plainto_tsquery(''english'', ''smoke'') AND %s ORDER BY t.created_at DESC LIMIT 50) x');
 CREATE TABLE timings (person text, query text, hand numeric, policy numeric);
 GRANT ALL ON people, queries, timings TO PUBLIC;
+
+CREATE TABLE plans (n serial, person text, query text, line text);
+GRANT ALL ON plans, plans_n_seq TO PUBLIC;
+CREATE PROCEDURE show_plan(who text, query text, by_policy text) LANGUAGE plpgsql AS $$
+DECLARE
+  one text;
+  lines text[];
+BEGIN
+  PERFORM authenticate(who);
+  FOR one IN EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || by_policy LOOP
+    lines := lines || one;
+  END LOOP;
+  PERFORM set_config('role', 'none', true), set_config('app.current_user_id', '', true);
+  INSERT INTO plans (person, query, line) SELECT who, show_plan.query, unnest(lines);
+END
+$$;

@@ -50,6 +50,10 @@ struct Standing {
 };
 
 Standing cached;
+char *setting = nullptr;
+uint64 times_set = 0;
+
+void note_change(const char *, void *) { ++times_set; }
 
 void forget_at_end(XactEvent, void *) { cached.known = false; }
 
@@ -155,15 +159,24 @@ bool speaks_for_users(Oid desk) {
 }
 
 std::optional<std::string_view> current_user(Oid desk) {
-    const char *const setting = call([desk]() -> const char * {
-        look_up(desk);
-        return cached.speaks_for_users ? GetConfigOption(kSetting, true, false) : nullptr;
-    });
-    if (setting && *setting)
+    const bool heard = speaks_for_users(desk);
+    if (heard && setting && *setting)
         return std::string_view(setting);
     if (cached.bound)
         return std::string_view(cached.user, cached.length);
     return std::nullopt;
+}
+
+uint64 setting_changes() { return times_set; }
+
+// Sessions set it before the library is there as well: PostgreSQL hands such a value over.
+void init() {
+    call([] {
+        DefineCustomStringVariable(kSetting, "The person in whose name this session acts.",
+                                   "Counts only where the login may speak for people.", &setting, "", PGC_USERSET, 0, nullptr,
+                                   note_change, nullptr);
+    });
+    define_settings_key();
 }
 
 } // namespace ticketflow::pg::access

@@ -15,6 +15,10 @@ std::optional<std::string_view> current_user(Oid desk);
 // Whether the login role may say in whose name it acts on that desk, and what kind of actor that is.
 bool speaks_for_users(Oid desk);
 
+// Grows whenever app.current_user_id is set, also by a rollback.
+uint64 setting_changes();
+
+void define_settings_key();
 void init();
 
 } // namespace ticketflow::pg::access

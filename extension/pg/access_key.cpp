@@ -30,7 +30,7 @@ std::string_view trimmed(std::string_view text) {
 
 } // namespace
 
-void init() {
+void define_settings_key() {
     call([] {
         DefineCustomStringVariable("ticketflow.settings_key_file",
                                    "File of the server that holds the key of the company's secrets.",

@@ -20,6 +20,7 @@ extern "C" {
 #include <access/htup_details.h>
 #include <access/relscan.h>
 #include <catalog/pg_class.h>
+#include <catalog/pg_proc.h>
 #include <miscadmin.h>
 #include <utils/acl.h>
 #include <commands/vacuum.h>
@@ -53,6 +54,15 @@ inline bool owns_relation(Oid relation) {
     return object_ownercheck(RelationRelationId, relation, GetUserId());
 #else
     return pg_class_ownercheck(relation, GetUserId());
+#endif
+}
+
+// Whether the current user may call a function.
+inline bool may_execute(Oid function) {
+#if PG_VERSION_NUM >= 160000
+    return object_aclcheck(ProcedureRelationId, function, GetUserId(), ACL_EXECUTE) == ACLCHECK_OK;
+#else
+    return pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE) == ACLCHECK_OK;
 #endif
 }
 

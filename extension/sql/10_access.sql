@@ -35,6 +35,33 @@ COMMENT ON FUNCTION @extschema@.current_user_id(regnamespace) IS
   'schema desk. Any other login is the person bound to it in <desk>.login_users, whatever the setting says. Without an argument '
   'the only desk of the database is meant; owners of the database may then speak for users too. Unset and empty are null.';
 
+CREATE OR REPLACE FUNCTION @extschema@.statement_value(function regprocedure, type_of anyelement) RETURNS anyelement
+LANGUAGE c STABLE PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'ticketflow_access_statement_value';
+COMMENT ON FUNCTION @extschema@.statement_value(regprocedure, anyelement) IS
+  'What a stable function without arguments returns, asked once for all rows that a statement looks at: statement_value(''f()'', NULL::integer[]). '
+  'For policies: unlike a sub-select it lets the planner estimate from the value, and is an index condition as well. type_of: any value of '
+  'the type that the function returns. Errors: 42501 the caller may not call it; 22023 it has arguments, is volatile, a set, or of another type.';
+
+CREATE OR REPLACE FUNCTION @extschema@.statement_includes_support(internal) RETURNS internal
+LANGUAGE c STABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'ticketflow_access_statement_includes_support';
+COMMENT ON FUNCTION @extschema@.statement_includes_support(internal) IS
+  'Private to the planner: an index condition and an estimate for statement_includes().';
+
+CREATE OR REPLACE FUNCTION @extschema@.statement_includes(function regprocedure, value text) RETURNS boolean
+LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1 SUPPORT @extschema@.statement_includes_support
+AS 'MODULE_PATHNAME', 'ticketflow_access_statement_includes_text';
+COMMENT ON FUNCTION @extschema@.statement_includes(regprocedure, text) IS
+  'Whether value is in the text[] that a stable function without arguments returns: value = ANY (statement_value(...)), hashed once a '
+  'statement, and answered by an index of the column where there is one. Errors: as statement_value().';
+
+CREATE OR REPLACE FUNCTION @extschema@.statement_includes(function regprocedure, value integer) RETURNS boolean
+LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1 SUPPORT @extschema@.statement_includes_support
+AS 'MODULE_PATHNAME', 'ticketflow_access_statement_includes_integer';
+COMMENT ON FUNCTION @extschema@.statement_includes(regprocedure, integer) IS
+  'Whether value is in the integer[] that a stable function without arguments returns: as for text.';
+
 CREATE OR REPLACE FUNCTION @extschema@.settings_key() RETURNS text
 LANGUAGE c STABLE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'ticketflow_access_settings_key';

@@ -19,97 +19,68 @@ END;
 COMMENT ON FUNCTION is_import() IS
   'Whether an import writes: app.actor_kind says so, and the login itself has the rights that the statement runs with.';
 
--- PL/pgSQL, because it keeps its plans for the session: a policy asks these at every statement.
-CREATE OR REPLACE FUNCTION acting_person() RETURNS text
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
-AS $$
+-- What policies ask for every row. find_NAME() looks, past the policies; PL/pgSQL, because it keeps its plans for the session.
+-- NAME() is inlined into the query and asks it once a snapshot (see statement_value()), where the planner sees its answer too.
+DO $$
+DECLARE
+  it record;
 BEGIN
-  RETURN (
-    SELECT u.id FROM users u WHERE u.id = acting_user() AND u.is_active AND u.is_approved);
+  FOR it IN SELECT * FROM (VALUES
+    ('acting_person', 'text', 'The id of the person who acts, active and approved; null for anybody else.', $q$
+      SELECT u.id FROM users u WHERE u.id = acting_user() AND u.is_active AND u.is_approved$q$),
+    ('acting_role', 'text', 'The role of the person who acts (customer, user, manager, admin); null for nobody.', $q$
+      SELECT u.role FROM users u WHERE u.id = acting_user() AND u.is_active AND u.is_approved$q$),
+    ('acting_rank', 'integer', 'The rank of the acting person''s role: 1 customer, 2 user, 3 manager, 4 admin; null for nobody.', $q$
+      SELECT r.rank FROM users u JOIN user_roles r USING (role) WHERE u.id = acting_user() AND u.is_active AND u.is_approved$q$),
+    ('shared_organization', 'integer',
+     'The organisation whose tickets the acting customer sees beside her own: hers, where it is shared; null for everybody else.', $q$
+      SELECT o.id FROM users u JOIN organizations o ON o.id = u.organization_id
+       WHERE u.id = acting_user() AND u.is_active AND u.is_approved AND u.role = 'customer' AND o.is_shared$q$),
+    ('visible_assignees', 'text[]',
+     'People whose assigned tickets the acting person sees: herself, and her team mates (user) or the members of the teams she manages (manager).', $q$
+      WITH me AS (SELECT u.id, u.role FROM users u
+                   WHERE u.id = acting_user() AND u.is_active AND u.is_approved AND u.role <> 'customer')
+      SELECT array_agg(p.id) FROM (
+        SELECT me.id FROM me
+        UNION
+        SELECT mate.user_id FROM me JOIN team_members mine ON mine.user_id = me.id JOIN team_members mate USING (team_id)
+         WHERE me.role <> 'manager'
+        UNION
+        SELECT m.user_id FROM me JOIN teams t ON t.manager_id = me.id JOIN team_members m ON m.team_id = t.id
+         WHERE me.role = 'manager') p$q$),
+    ('visible_teams', 'integer[]', 'Teams whose queued tickets the acting person sees: her own (user) or those she manages (manager).', $q$
+      WITH me AS (SELECT u.id, u.role FROM users u
+                   WHERE u.id = acting_user() AND u.is_active AND u.is_approved AND u.role <> 'customer')
+      SELECT array_agg(q.id) FROM (
+        SELECT m.team_id AS id FROM me JOIN team_members m ON m.user_id = me.id WHERE me.role <> 'manager'
+        UNION
+        SELECT t.id FROM me JOIN teams t ON t.manager_id = me.id WHERE me.role = 'manager') q$q$),
+    -- ticketflow_report belongs to the cluster; where several desks share a database, a login must be bound to this one.
+    ('may_report', 'boolean',
+     'Whether this login, a member of ticketflow_report, may read this desk: any where it is the only desk, else one bound in login_users.', $q$
+      SELECT cardinality(desks()) <= 1
+          OR EXISTS (SELECT FROM login_users l WHERE l.role_name = SESSION_USER)
+          OR pg_catalog.pg_has_role(SESSION_USER, CURRENT_USER, 'MEMBER')$q$)) AS asked (name, type, meaning, query)
+  LOOP
+    EXECUTE format('CREATE OR REPLACE FUNCTION find_%s() RETURNS %s LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE '
+                   'SET search_path FROM CURRENT AS %L', it.name, it.type, format(E'BEGIN\n  RETURN (%s);\nEND', it.query));
+    EXECUTE format('COMMENT ON FUNCTION find_%s() IS %L', it.name, 'Private to ' || it.name || '(), which asks it once a snapshot.');
+    EXECUTE format('CREATE OR REPLACE FUNCTION %1$s() RETURNS %2$s LANGUAGE sql STABLE PARALLEL SAFE '
+                   'RETURN statement_value(''find_%1$s()''::regprocedure, NULL::%2$s)', it.name, it.type);
+    EXECUTE format('COMMENT ON FUNCTION %s() IS %L', it.name, it.meaning);
+  END LOOP;
 END
-$$ SET search_path FROM CURRENT;
-COMMENT ON FUNCTION acting_person() IS 'The id of the person who acts, active and approved; null for anybody else.';
+$$;
 
-CREATE OR REPLACE FUNCTION acting_role() RETURNS text
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
-AS $$
-BEGIN
-  RETURN (
-    SELECT u.role FROM users u WHERE u.id = acting_user() AND u.is_active AND u.is_approved);
-END
-$$ SET search_path FROM CURRENT;
-COMMENT ON FUNCTION acting_role() IS 'The role of the person who acts (customer, user, manager, admin); null for nobody.';
+CREATE OR REPLACE FUNCTION is_visible_assignee(user_id text) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN statement_includes('find_visible_assignees()'::regprocedure, user_id);
+COMMENT ON FUNCTION is_visible_assignee(text) IS 'Whether a person is one of visible_assignees(); fast for many rows, and by an index of the column.';
 
-CREATE OR REPLACE FUNCTION acting_rank() RETURNS integer
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
-AS $$
-BEGIN
-  RETURN (
-    SELECT r.rank FROM users u JOIN user_roles r USING (role) WHERE u.id = acting_user() AND u.is_active AND u.is_approved);
-END
-$$ SET search_path FROM CURRENT;
-COMMENT ON FUNCTION acting_rank() IS 'The rank of the acting person''s role: 1 customer, 2 user, 3 manager, 4 admin; null for nobody.';
-
-CREATE OR REPLACE FUNCTION shared_organization() RETURNS integer
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
-AS $$
-BEGIN
-  RETURN (
-    SELECT o.id FROM users u JOIN organizations o ON o.id = u.organization_id
-     WHERE u.id = acting_user() AND u.is_active AND u.is_approved AND u.role = 'customer' AND o.is_shared);
-END
-$$ SET search_path FROM CURRENT;
-COMMENT ON FUNCTION shared_organization() IS
-  'The organisation whose tickets the acting customer sees beside her own: hers, where it is shared; null for everybody else.';
-
-CREATE OR REPLACE FUNCTION visible_assignees() RETURNS text[]
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
-AS $$
-BEGIN
-  RETURN (
-    WITH me AS (SELECT u.id, u.role FROM users u
-                 WHERE u.id = acting_user() AND u.is_active AND u.is_approved AND u.role <> 'customer')
-    SELECT array_agg(p.id) FROM (
-      SELECT me.id FROM me
-      UNION
-      SELECT mate.user_id FROM me JOIN team_members mine ON mine.user_id = me.id JOIN team_members mate USING (team_id)
-       WHERE me.role <> 'manager'
-      UNION
-      SELECT m.user_id FROM me JOIN teams t ON t.manager_id = me.id JOIN team_members m ON m.team_id = t.id
-       WHERE me.role = 'manager') p);
-END
-$$ SET search_path FROM CURRENT;
-COMMENT ON FUNCTION visible_assignees() IS
-  'People whose assigned tickets the acting person sees: herself, and her team mates (user) or the members of the teams she manages (manager).';
-
-CREATE OR REPLACE FUNCTION visible_teams() RETURNS integer[]
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
-AS $$
-BEGIN
-  RETURN (
-    WITH me AS (SELECT u.id, u.role FROM users u
-                 WHERE u.id = acting_user() AND u.is_active AND u.is_approved AND u.role <> 'customer')
-    SELECT array_agg(q.id) FROM (
-      SELECT m.team_id AS id FROM me JOIN team_members m ON m.user_id = me.id WHERE me.role <> 'manager'
-      UNION
-      SELECT t.id FROM me JOIN teams t ON t.manager_id = me.id WHERE me.role = 'manager') q);
-END
-$$ SET search_path FROM CURRENT;
-COMMENT ON FUNCTION visible_teams() IS
-  'Teams whose queued tickets the acting person sees: her own (user) or those she manages (manager).';
-
-CREATE OR REPLACE FUNCTION may_report() RETURNS boolean
-LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
-AS $$
-BEGIN
-  -- ticketflow_report belongs to the cluster; where several desks share a database, a login must be bound to this one.
-  RETURN cardinality(desks()) <= 1
-      OR EXISTS (SELECT FROM login_users l WHERE l.role_name = SESSION_USER)
-      OR pg_catalog.pg_has_role(SESSION_USER, CURRENT_USER, 'MEMBER');
-END
-$$ SET search_path FROM CURRENT;
-COMMENT ON FUNCTION may_report() IS
-  'Whether this login, a member of ticketflow_report, may read this desk: any where it is the only desk, else one bound in login_users.';
+CREATE OR REPLACE FUNCTION is_visible_team(team_id integer) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN statement_includes('find_visible_teams()'::regprocedure, team_id);
+COMMENT ON FUNCTION is_visible_team(integer) IS 'Whether a team is one of visible_teams(); fast for many rows, and by an index of the column.';
 
 -- One place says what every table shows to whom. A policy is made anew only where its rule changed, since that takes
 -- the table's strongest lock. The rights of a role are the rights of its database role and of the users row together.
@@ -153,37 +124,37 @@ DECLARE
 BEGIN
   FOR it IN
     SELECT * FROM (VALUES
-      ('tasks', 'own', 'ticketflow_customer', 'created_by = (SELECT acting_person())'),
-      ('tasks', 'organization', 'ticketflow_customer', 'organization_id = (SELECT shared_organization())'),
-      ('tasks', 'assigned', 'ticketflow_user', $r$assignee_type = 'user' AND assignee_id = ANY ((SELECT visible_assignees())::text[])$r$),
-      ('tasks', 'queued', 'ticketflow_user', $r$assignee_type = 'team' AND assigned_team_id = ANY ((SELECT visible_teams())::integer[])$r$),
-      ('tasks', 'report', 'ticketflow_report', '(SELECT may_report())'),
+      ('tasks', 'own', 'ticketflow_customer', 'created_by = acting_person()'),
+      ('tasks', 'organization', 'ticketflow_customer', 'organization_id = shared_organization()'),
+      ('tasks', 'assigned', 'ticketflow_user', $r$assignee_type = 'user' AND is_visible_assignee(assignee_id)$r$),
+      ('tasks', 'queued', 'ticketflow_user', $r$assignee_type = 'team' AND is_visible_team(assigned_team_id)$r$),
+      ('tasks', 'report', 'ticketflow_report', 'may_report()'),
 
       ('task_comments', 'ticket', 'ticketflow_customer', $r$NOT is_internal AND EXISTS (SELECT FROM tasks t WHERE t.id = task_id)$r$),
-      ('task_comments', 'internal', 'ticketflow_user', $r$(SELECT acting_rank() >= 2) AND EXISTS (SELECT FROM tasks t WHERE t.id = task_id)$r$),
-      ('task_comments', 'report', 'ticketflow_report', '(SELECT may_report())'),
+      ('task_comments', 'internal', 'ticketflow_user', $r$acting_rank() >= 2 AND EXISTS (SELECT FROM tasks t WHERE t.id = task_id)$r$),
+      ('task_comments', 'report', 'ticketflow_report', 'may_report()'),
 
-      ('users', 'self', 'ticketflow_customer', 'id = (SELECT acting_person())'),
-      ('users', 'staff', 'ticketflow_customer', $r$role <> 'customer' AND (SELECT acting_rank() >= 1)$r$),
-      ('users', 'colleagues', 'ticketflow_customer', 'organization_id = (SELECT shared_organization())'),
-      ('users', 'all', 'ticketflow_user', '(SELECT acting_rank() >= 2)'),
-      ('users', 'report', 'ticketflow_report', '(SELECT may_report())'),
+      ('users', 'self', 'ticketflow_customer', 'id = acting_person()'),
+      ('users', 'staff', 'ticketflow_customer', $r$role <> 'customer' AND acting_rank() >= 1$r$),
+      ('users', 'colleagues', 'ticketflow_customer', 'organization_id = shared_organization()'),
+      ('users', 'all', 'ticketflow_user', 'acting_rank() >= 2'),
+      ('users', 'report', 'ticketflow_report', 'may_report()'),
 
-      ('organizations', 'own', 'ticketflow_customer', 'id = (SELECT u.organization_id FROM users u WHERE u.id = (SELECT acting_person()))'),
-      ('organizations', 'all', 'ticketflow_user', '(SELECT acting_rank() >= 2)'),
-      ('organizations', 'report', 'ticketflow_report', '(SELECT may_report())'),
-      ('departments', 'all', 'ticketflow_customer', '(SELECT acting_rank() >= 1)'),
-      ('departments', 'report', 'ticketflow_report', '(SELECT may_report())'),
-      ('teams', 'all', 'ticketflow_customer', '(SELECT acting_rank() >= 1)'),
-      ('teams', 'report', 'ticketflow_report', '(SELECT may_report())'),
-      ('team_members', 'all', 'ticketflow_user', '(SELECT acting_rank() >= 2)'),
-      ('team_members', 'report', 'ticketflow_report', '(SELECT may_report())'),
+      ('organizations', 'own', 'ticketflow_customer', 'id = (SELECT u.organization_id FROM users u WHERE u.id = acting_person())'),
+      ('organizations', 'all', 'ticketflow_user', 'acting_rank() >= 2'),
+      ('organizations', 'report', 'ticketflow_report', 'may_report()'),
+      ('departments', 'all', 'ticketflow_customer', 'acting_rank() >= 1'),
+      ('departments', 'report', 'ticketflow_report', 'may_report()'),
+      ('teams', 'all', 'ticketflow_customer', 'acting_rank() >= 1'),
+      ('teams', 'report', 'ticketflow_report', 'may_report()'),
+      ('team_members', 'all', 'ticketflow_user', 'acting_rank() >= 2'),
+      ('team_members', 'report', 'ticketflow_report', 'may_report()'),
 
-      ('user_invitations', 'admin', 'ticketflow_admin', $r$(SELECT acting_role() = 'admin')$r$),
-      ('api_keys', 'own', 'ticketflow_customer', 'created_by = (SELECT acting_person())'),
-      ('api_keys', 'admin', 'ticketflow_admin', $r$(SELECT acting_role() = 'admin')$r$),
-      ('login_users', 'admin', 'ticketflow_admin', $r$(SELECT acting_role() = 'admin')$r$),
-      ('company_settings', 'all', 'ticketflow_customer', '(SELECT acting_rank() >= 1)')
+      ('user_invitations', 'admin', 'ticketflow_admin', $r$acting_role() = 'admin'$r$),
+      ('api_keys', 'own', 'ticketflow_customer', 'created_by = acting_person()'),
+      ('api_keys', 'admin', 'ticketflow_admin', $r$acting_role() = 'admin'$r$),
+      ('login_users', 'admin', 'ticketflow_admin', $r$acting_role() = 'admin'$r$),
+      ('company_settings', 'all', 'ticketflow_customer', 'acting_rank() >= 1')
     ) AS rules (table_name, policy, for_role, rule)
   LOOP
     PERFORM apply_policy(it.table_name::regclass, it.policy, it.for_role, it.rule);
@@ -196,21 +167,21 @@ BEGIN
     CONTINUE WHEN to_regclass(it.table_name) IS NULL;
     PERFORM apply_policy(it.table_name::regclass, 'ticket', 'ticketflow_customer', 'EXISTS (SELECT FROM tasks t WHERE t.id = task_id)'),
             apply_admin_policy(it.table_name::regclass),
-            apply_policy(it.table_name::regclass, 'report', 'ticketflow_report', '(SELECT may_report())');
+            apply_policy(it.table_name::regclass, 'report', 'ticketflow_report', 'may_report()');
   END LOOP;
   FOR it IN
     SELECT * FROM (VALUES
       ('ticket_auto_responses', 'sent', 'ticketflow_customer', 'applied_at IS NOT NULL AND EXISTS (SELECT FROM tasks t WHERE t.id = task_id)'),
-      ('ticket_auto_responses', 'proposed', 'ticketflow_user', '(SELECT acting_rank() >= 2) AND EXISTS (SELECT FROM tasks t WHERE t.id = task_id)'),
-      ('ticket_auto_responses', 'report', 'ticketflow_report', '(SELECT may_report())'),
-      ('audit_log', 'admin', 'ticketflow_admin', $r$(SELECT acting_role() = 'admin')$r$),
-      ('knowledge_articles', 'published', 'ticketflow_customer', $r$status = 'published' AND (SELECT acting_rank() >= 1)$r$),
-      ('knowledge_articles', 'own', 'ticketflow_user', 'created_by = (SELECT acting_person()) AND (SELECT acting_rank() >= 2)'),
-      ('knowledge_articles', 'all', 'ticketflow_manager', '(SELECT acting_rank() >= 3)'),
-      ('knowledge_articles', 'report', 'ticketflow_report', '(SELECT may_report())'),
-      ('ai_analytics', 'managers', 'ticketflow_manager', '(SELECT acting_rank() >= 3)'),
-      ('ai_analytics', 'report', 'ticketflow_report', '(SELECT may_report())'),
-      ('notifications', 'own', 'ticketflow_customer', 'user_id = (SELECT acting_person())')
+      ('ticket_auto_responses', 'proposed', 'ticketflow_user', 'acting_rank() >= 2 AND EXISTS (SELECT FROM tasks t WHERE t.id = task_id)'),
+      ('ticket_auto_responses', 'report', 'ticketflow_report', 'may_report()'),
+      ('audit_log', 'admin', 'ticketflow_admin', $r$acting_role() = 'admin'$r$),
+      ('knowledge_articles', 'published', 'ticketflow_customer', $r$status = 'published' AND acting_rank() >= 1$r$),
+      ('knowledge_articles', 'own', 'ticketflow_user', 'created_by = acting_person() AND acting_rank() >= 2'),
+      ('knowledge_articles', 'all', 'ticketflow_manager', 'acting_rank() >= 3'),
+      ('knowledge_articles', 'report', 'ticketflow_report', 'may_report()'),
+      ('ai_analytics', 'managers', 'ticketflow_manager', 'acting_rank() >= 3'),
+      ('ai_analytics', 'report', 'ticketflow_report', 'may_report()'),
+      ('notifications', 'own', 'ticketflow_customer', 'user_id = acting_person()')
     ) AS rules (table_name, policy, for_role, rule)
     WHERE to_regclass(table_name) IS NOT NULL
   LOOP
@@ -235,8 +206,14 @@ END
 $$;
 
 -- Whole tables where nothing is secret, so that a column that the DBA adds shows; columns where something is.
-GRANT SELECT ON tasks, task_comments, task_attachments, user_roles, task_statuses, task_priorities, task_severities,
-  task_categories, status_transitions, task_field_rights TO ticketflow_customer, ticketflow_report;
+GRANT SELECT ON tasks, user_roles, task_statuses, task_priorities, task_severities, task_categories, status_transitions,
+  task_field_rights TO ticketflow_customer, ticketflow_report;
+GRANT SELECT ON task_comments, task_attachments TO ticketflow_customer;
+-- Reports count comments and files; what people wrote to each other, and where files are, is nothing to count.
+GRANT SELECT (id, task_id, user_id, is_internal, created_at, updated_at) ON task_comments TO ticketflow_report;
+GRANT SELECT (id, task_id, mime_type, file_size, uploaded_by, created_at) ON task_attachments TO ticketflow_report;
+GRANT SELECT (id, task_id, confidence_score, model_used, prompt_tokens, completion_tokens, was_helpful, created_at, applied_at, comment_id)
+  ON ticket_auto_responses TO ticketflow_report;
 GRANT SELECT (id, first_name, last_name, profile_image_url, role, organization_id) ON users TO ticketflow_customer;
 GRANT SELECT (id, email, first_name, last_name, profile_image_url, role, department, is_active, is_approved, created_at,
   updated_at, organization_id) ON users TO ticketflow_user;
@@ -258,7 +235,7 @@ BEGIN
   FOR it IN SELECT * FROM (VALUES
       ('task_history', 'ticketflow_customer, ticketflow_report'),
       ('ticket_complexity_scores', 'ticketflow_customer, ticketflow_report'),
-      ('ticket_auto_responses', 'ticketflow_customer, ticketflow_report'),
+      ('ticket_auto_responses', 'ticketflow_customer'),
       ('knowledge_articles', 'ticketflow_customer, ticketflow_report'),
       ('ai_analytics', 'ticketflow_manager, ticketflow_report'),
       ('notifications', 'ticketflow_customer'),
@@ -271,19 +248,17 @@ END
 $$;
 
 -- The same rule for functions that run as the owner and so past the policies. The planner may push conditions into this
--- view, which has no barrier; therefore nobody but the owner may read it.
+-- view, which has no barrier; therefore nobody but the owner may read it. Only the id, so that a DBA can alter other columns.
 CREATE OR REPLACE VIEW visible_tasks AS
-SELECT t.id, t.ticket_number, t.title, t.description, t.category, t.status, t.priority, t.severity, t.assignee_id, t.assignee_type,
-       t.assigned_team_id, t.created_by, t.last_updated_by, t.due_date, t.estimated_hours, t.actual_hours, t.tags, t.created_at,
-       t.updated_at, t.resolved_at, t.closed_at, t.organization_id, t.version
+SELECT t.id
   FROM tasks t
- WHERE t.created_by = (SELECT acting_person())
-    OR t.organization_id = (SELECT shared_organization())
-    OR t.assignee_type = 'user' AND t.assignee_id = ANY ((SELECT visible_assignees())::text[])
-    OR t.assignee_type = 'team' AND t.assigned_team_id = ANY ((SELECT visible_teams())::integer[])
-    OR (SELECT acting_role() = 'admin');
+ WHERE t.created_by = acting_person()
+    OR t.organization_id = shared_organization()
+    OR t.assignee_type = 'user' AND is_visible_assignee(t.assignee_id)
+    OR t.assignee_type = 'team' AND is_visible_team(t.assigned_team_id)
+    OR acting_role() = 'admin';
 COMMENT ON VIEW visible_tasks IS
-  'The tickets that the acting person sees: the rule of the policies on tasks, for functions that run as the desk''s owner. Grant it to nobody.';
+  'Ids of the tickets that the acting person sees: the rule of the policies on tasks, for functions that run as the desk''s owner. Grant it to nobody.';
 
 CREATE OR REPLACE FUNCTION task_visible(task_id integer) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
@@ -330,8 +305,11 @@ DECLARE
   task tasks;
   person text := require_person();
 BEGIN
-  -- First the lock, then the question: what was visible a moment ago may have been reassigned or deleted meanwhile.
-  IF lock_for_change THEN
+  -- The question, the lock, the question again: what is out of sight is neither locked nor slower than what is not there, and
+  -- what was visible a moment ago may have been reassigned or deleted meanwhile.
+  IF NOT task_visible(task_id) THEN
+    task.id := NULL;
+  ELSIF lock_for_change THEN
     SELECT t.* INTO task FROM tasks t WHERE t.id = task_id FOR NO KEY UPDATE;
   ELSE
     SELECT t.* INTO task FROM tasks t WHERE t.id = task_id FOR KEY SHARE;

@@ -133,12 +133,13 @@ CREATE OR REPLACE TRIGGER search_update AFTER UPDATE ON knowledge_articles FOR E
   EXECUTE FUNCTION refresh_trigger('refresh_article_documents', 'id');
 COMMENT ON TRIGGER search_update ON knowledge_articles IS 'Writes an article''s search document where its text changed, and only there.';
 
-SELECT apply_policy('task_documents', 'ticket', 'ticketflow_customer', 'EXISTS (SELECT FROM tasks t WHERE t.id = task_id)'),
+-- IS NOT NULL, not EXISTS: it is asked in the order of the ranks, where the planner would rather find all visible tickets first.
+SELECT apply_policy('task_documents', 'ticket', 'ticketflow_customer', '(SELECT t.id FROM tasks t WHERE t.id = task_id) IS NOT NULL'),
        apply_admin_policy('task_documents'),
        apply_policy('task_staff_documents', 'ticket', 'ticketflow_user',
-         '(SELECT acting_rank() >= 2) AND EXISTS (SELECT FROM tasks t WHERE t.id = task_id)'),
+         'acting_rank() >= 2 AND (SELECT t.id FROM tasks t WHERE t.id = task_id) IS NOT NULL'),
        apply_admin_policy('task_staff_documents'),
-       apply_policy('task_numbers', 'ticket', 'ticketflow_customer', 'EXISTS (SELECT FROM tasks t WHERE t.id = task_id)'),
+       apply_policy('task_numbers', 'ticket', 'ticketflow_customer', '(SELECT t.id FROM tasks t WHERE t.id = task_id) IS NOT NULL'),
        apply_admin_policy('task_numbers');
 SELECT apply_policy('article_documents', 'article', 'ticketflow_customer', 'EXISTS (SELECT FROM knowledge_articles a WHERE a.id = article_id)');
 GRANT SELECT ON task_documents TO ticketflow_customer;

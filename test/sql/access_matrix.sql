@@ -28,7 +28,7 @@ INSERT INTO positions VALUES
 INSERT INTO tasks (id, ticket_number, title, description, category, created_by, assignee_type, assignee_id, assigned_team_id, tags)
 SELECT id, 'M-2026-' || lpad(id::text, 4, '0'), what || ' zebra', 'body', 'support', made_by, kind, person, team, ARRAY['tag' || id] FROM positions;
 INSERT INTO task_comments (task_id, user_id, content, is_internal) SELECT id, 'ada', 'public', false FROM positions UNION ALL SELECT id, 'ada', 'hidden giraffe', true FROM positions;
-INSERT INTO task_attachments (task_id, filename, original_name, mime_type, file_size, file_path, uploaded_by) SELECT id, 'f', 'f', 'a/b', 1, '/f', 'ada' FROM positions;
+INSERT INTO task_attachments (task_id, filename, original_name, mime_type, file_size, file_path, uploaded_by) SELECT id, 'f', 'f', 'a/b', 1, 'f/' || id, 'ada' FROM positions;
 DELETE FROM task_history;
 INSERT INTO task_history (task_id, user_id, field, change_type) SELECT id, 'ada', 'title', 'created' FROM positions;
 INSERT INTO ticket_auto_responses (task_id, response_text, confidence_score, applied_at) SELECT id, 'r', 0.5, now() FROM positions;
@@ -90,7 +90,7 @@ CREATE TEMP TABLE call_paths (path text, query text);
 INSERT INTO call_paths VALUES
   ('get_task', 'SELECT api.get_task(%s)'), ('get_task_by_number', 'SELECT api.get_task_by_number(''m-2026-'' || lpad(''%s'', 4, ''0''))'),
   ('list_comments', 'SELECT api.list_comments(%s)'), ('task_timeline', 'SELECT api.task_timeline(%s)'), ('list_attachments', 'SELECT api.list_attachments(%s)'),
-  ('add_comment', 'SELECT api.add_comment(%s, ''x'')'), ('add_attachment', 'SELECT api.add_attachment(%s, ''a'', ''a'', ''a/b'', 1, ''/a'')'),
+  ('add_comment', 'SELECT api.add_comment(%s, ''x'')'), ('add_attachment', 'SELECT api.add_attachment(%s, ''a'', ''a'', ''a/b'', 1, ''a'')'),
   ('change_status', 'SELECT api.change_status(%s, ''open'')'), ('update_task', 'SELECT api.update_task(%s)'),
   ('assign_task', 'SELECT api.assign_task(%s, assignee_id => ''una'')'), ('add_tags', 'SELECT api.add_tags(%s, ''{x}'')'),
   ('remove_tags', 'SELECT api.remove_tags(%s, ''{x}'')'), ('bulk_update', 'SELECT api.bulk_update(''{%s}'', priority => ''low'')');

@@ -48,7 +48,7 @@ SELECT set_eq($$SELECT name::text FROM functions WHERE schema = 'api' AND has_fu
 SELECT is_empty($$SELECT it FROM functions WHERE schema = 'api' AND NOT has_function_privilege('ticketflow_admin', it, 'EXECUTE')$$, 'administrators call all of them');
 SELECT set_eq($$SELECT name::text FROM functions WHERE schema = 'public' AND prosecdef AND has_function_privilege('public', it, 'EXECUTE')
     AND NOT it::oid IN (SELECT tgfoid FROM pg_trigger) AND (SELECT prorettype FROM pg_proc WHERE oid = it) <> 'trigger'::regtype$$,
-  '{acting_person,acting_role,acting_rank,shared_organization,visible_assignees,visible_teams,may_report,task_visible,require_person,require_role}'::text[],
+  '{find_acting_person,find_acting_role,find_acting_rank,find_shared_organization,find_visible_assignees,find_visible_teams,find_may_report,task_visible,require_person,require_role}'::text[],
   'of the desk''s functions with its owner''s rights everybody may call what tells one about oneself');
 SELECT is_empty($$SELECT it FROM functions WHERE prosecdef AND NOT EXISTS (SELECT FROM unnest(proconfig) c WHERE c LIKE 'search_path=%')
     AND (SELECT prosqlbody FROM pg_proc WHERE oid = it) IS NULL$$, 'each function with its owner''s rights has a fixed search_path, or a body that was bound when it was made');
