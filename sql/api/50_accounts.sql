@@ -14,6 +14,7 @@ AS $$
 DECLARE
   attempt record;
 BEGIN
+  PERFORM require_service();
   SELECT * INTO attempt FROM claim_login_attempt(login.email);
   IF attempt.is_locked THEN
     error_code := 'PT423';
@@ -39,7 +40,7 @@ $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION login(text, text) IS
   'Signs in with e-mail address and password: one row, either user_id, role and database_role (the claims sub and role of a token), '
   'or error_code: PT401 (unknown, wrong, inactive, unapproved and without password look alike) or PT423 (locked for 15 minutes after '
-  'five failures). A failure is a row so that it is counted: commit it.';
+  'five failures). A failure is a row so that it is counted: commit it. Error: 42501 a login other than the service''s or the owner''s.';
 REVOKE ALL ON FUNCTION login(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION login(text, text) TO ticketflow_anon, ticketflow_customer;
 
@@ -91,16 +92,18 @@ AS $$
 DECLARE
   person text := require_person();
 BEGIN
+  PERFORM check_picture(update_me.profile_image_url);
   UPDATE users u
      SET first_name = COALESCE(update_me.first_name, u.first_name), last_name = COALESCE(update_me.last_name, u.last_name),
-         profile_image_url = COALESCE(update_me.profile_image_url, u.profile_image_url)
+         profile_image_url = NULLIF(COALESCE(update_me.profile_image_url, u.profile_image_url), '')
    WHERE u.id = person;
   update_me.id := person;
   RETURN NEXT;
 END
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION update_me(text, text, text) IS
-  'Changes the name and picture of the person who is signed in; null leaves as it is. Errors: PT401; 22001 over 100 (url: 500) characters.';
+  'Changes the name and picture of the person who is signed in; null leaves as it is, an empty picture takes it away. profile_image_url: https, '
+  'http or a path of this site. Errors: PT401; 22023 another kind of address; 22001 over 100 (url: 500) characters.';
 REVOKE ALL ON FUNCTION update_me(text, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION update_me(text, text, text) TO ticketflow_customer;
 
@@ -109,11 +112,11 @@ RETURNS TABLE (changed boolean, error_code text, error_message text, error_hint 
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 AS $$
 DECLARE
-  person text := require_person();
+  person text := require_session();
   address text := (SELECT u.email FROM users u WHERE u.id = person);
   attempt record;
 BEGIN
-  PERFORM check_password(change_password.new_password);
+  PERFORM require_service(), check_password(change_password.new_password);
   IF (SELECT u.password IS NULL FROM users u WHERE u.id = person) THEN
     RAISE EXCEPTION 'this account has no password here'
       USING ERRCODE = 'PT409', HINT = 'Change it where you sign in.';
@@ -139,7 +142,7 @@ $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION change_password(text, text) IS
   'Changes the password of the person who is signed in and ends her sessions and tokens. A wrong current password spends an attempt '
   'of login() and is a row with error_code PT401 or PT423, to be committed. Errors: PT401 nobody acts; 22023 the new one will not do; '
-  'PT409 no password here.';
+  'PT409 no password here; 42501 an API key, or a login other than the service''s or the owner''s.';
 REVOKE ALL ON FUNCTION change_password(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION change_password(text, text) TO ticketflow_customer;
 
@@ -148,7 +151,7 @@ RETURNS TABLE (token text, expires_at timestamptz)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 AS $$
 DECLARE
-  is_trusted boolean := acting_role() = 'admin' OR pg_has_role(calling_role(), CURRENT_USER, 'MEMBER')
+  is_trusted boolean := acting_role() = 'admin' AND current_setting('app.actor_kind', true) IS DISTINCT FROM 'api_key' OR pg_has_role(calling_role(), CURRENT_USER, 'MEMBER')
                         OR pg_has_role(calling_role(), 'ticketflow_service', 'MEMBER');
 BEGIN
   IF is_trusted THEN

@@ -10,8 +10,8 @@ BEGIN ATOMIC
      AND (list_users.is_active IS NULL OR u.is_active = list_users.is_active)
      AND (list_users.is_approved IS NULL OR u.is_approved = list_users.is_approved)
      AND (list_users.organization_id IS NULL OR u.organization_id = list_users.organization_id)
-     AND u.id > list_users.after_id
-   ORDER BY u.id LIMIT LEAST(GREATEST(list_users.page_size, 0), 1000);
+     AND u.id > COALESCE(list_users.after_id, '')
+   ORDER BY u.id LIMIT LEAST(GREATEST(COALESCE(list_users.page_size, 100), 0), 1000);
 END;
 COMMENT ON FUNCTION list_users(text, boolean, boolean, integer, text, integer) IS
   'People of the desk, for the staff, by id; each argument that is given narrows the list. Next page: the last id as after_id.';
@@ -26,10 +26,10 @@ BEGIN
   PERFORM require_person();
   RETURN QUERY
   SELECT u.id::text, COALESCE(NULLIF(btrim(concat_ws(' ', u.first_name, u.last_name)), ''), 'Support agent')
-    FROM users u WHERE u.is_active AND u.is_approved AND u.role <> 'customer' ORDER BY 2, 1;
+    FROM users u WHERE is_assignable(u.role, u.is_active AND u.is_approved) ORDER BY 2, 1;
 END
 $$ SET search_path FROM CURRENT;
-COMMENT ON FUNCTION assignable_users() IS 'People that a ticket can be assigned to, with a name to show. Error: PT401.';
+COMMENT ON FUNCTION assignable_users() IS 'People that the caller can assign a ticket to, with a name to show; customers are shown no administrators. Error: PT401.';
 REVOKE ALL ON FUNCTION assignable_users() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION assignable_users() TO ticketflow_customer;
 
@@ -56,14 +56,15 @@ AS $$
 DECLARE
   person users := require_other_person(deactivate_user.user_id);
 BEGIN
-  UPDATE users u SET is_active = false, password_reset_token = NULL, password_reset_expires = NULL
+  UPDATE users u SET is_active = false, password_reset_token = NULL, password_reset_expires = NULL, password_changed_at = clock_timestamp()
    WHERE u.id = person.id AND u.is_active;
+  UPDATE api_keys k SET is_active = false WHERE k.created_by = person.id AND k.is_active;
   PERFORM end_sessions(person.id);
   RETURN QUERY SELECT d.* FROM user_details d WHERE d.id = person.id;
 END
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION deactivate_user(text) IS
-  'Ends a person''s sessions, tokens and keys at once; her tickets stay. Errors: PT401; 42501 not an administrator; PT404; '
+  'Ends a person''s sessions, tokens and keys for good; her tickets stay. Errors: PT401; 42501 not an administrator; PT404; '
   'PT409 oneself, or the last administrator.';
 REVOKE ALL ON FUNCTION deactivate_user(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION deactivate_user(text) TO ticketflow_admin;
@@ -120,6 +121,7 @@ AS $$
 DECLARE
   admin text := require_role('admin');
 BEGIN
+  PERFORM require_session();
   IF NOT EXISTS (SELECT FROM user_roles r WHERE r.role = invite_user.role) THEN
     RAISE EXCEPTION 'there is no role "%"', invite_user.role
       USING ERRCODE = 'invalid_parameter_value', HINT = 'The table user_roles lists them.';
@@ -243,7 +245,7 @@ RETURNS TABLE (id integer, key text, key_prefix text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 AS $$
 DECLARE
-  person text := require_person();
+  person text := require_session();
 BEGIN
   IF btrim(COALESCE(create_api_key.name, '')) = '' OR btrim(COALESCE(create_api_key.service, '')) = '' THEN
     RAISE EXCEPTION 'a key has a name and a service' USING ERRCODE = 'invalid_parameter_value', HINT = 'Say what the key is for.';
@@ -261,7 +263,7 @@ END
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION create_api_key(text, text, timestamptz) IS
   'Makes a key that acts in the name of the person who is signed in; it is shown this once and stored as SHA-256. expires_at: within 366 '
-  'days, null is never. Errors: PT401; 22023 no name, or a bad expiry; 22001 name over 100 or service over 50 characters.';
+  'days, null is never. Errors: PT401; 42501 an API key; 22023 no name, or a bad expiry; 22001 name over 100 or service over 50 characters.';
 REVOKE ALL ON FUNCTION create_api_key(text, text, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION create_api_key(text, text, timestamptz) TO ticketflow_customer;
 

@@ -16,7 +16,7 @@ BEGIN
       USING ERRCODE = 'insufficient_privilege', HINT = 'Hours are for the staff of the desk.';
   END IF;
   PERFORM check_words(create_task.category, create_task.priority, create_task.severity),
-          check_title(create_task.title), check_hours(create_task.estimated_hours), check_assignment(create_task.assignee_id, create_task.assigned_team_id);
+          check_title(create_task.title), check_description(create_task.description), check_hours(create_task.estimated_hours), check_assignment(create_task.assignee_id, create_task.assigned_team_id);
   INSERT INTO tasks (title, description, category, priority, severity, assignee_type, assignee_id, assigned_team_id,
                      created_by, last_updated_by, due_date, estimated_hours, tags)
   VALUES (btrim(create_task.title), create_task.description, COALESCE(create_task.category, 'support'),
@@ -31,7 +31,7 @@ $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION create_task(text, text, text, text, text, text, integer, timestamptz, numeric, text[]) IS
   'Opens a ticket in the name of the acting person and returns it, with its number. Hours in hours, 0 to 999999.99, staff only. '
   'Errors: PT401; 42501 hours from a customer, or a user assigns to others; 22023 title not of 1 to 255 characters, unknown category, '
-  'priority or severity, nobody to assign to, too many tags, hours out of range.';
+  'priority or severity, nobody to assign to, too many tags, hours out of range, a description over 1000000 characters.';
 REVOKE ALL ON FUNCTION create_task(text, text, text, text, text, text, integer, timestamptz, numeric, text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION create_task(text, text, text, text, text, text, integer, timestamptz, numeric, text[]) TO ticketflow_customer;
 
@@ -76,7 +76,7 @@ BEGIN ATOMIC
      AND (list_tasks.before_created_at IS NULL
           OR (d.created_at, d.id) < (list_tasks.before_created_at, COALESCE(list_tasks.before_id, 0)))
    ORDER BY d.created_at DESC, d.id DESC
-   LIMIT LEAST(GREATEST(list_tasks.page_size, 0), 1000);
+   LIMIT LEAST(GREATEST(COALESCE(list_tasks.page_size, 50), 0), 1000);
 END;
 COMMENT ON FUNCTION list_tasks(text, text, text, text, text, integer, text, integer, text, timestamptz, timestamptz, timestamptz,
   timestamptz, integer, integer) IS
@@ -146,7 +146,7 @@ BEGIN
      AND (my_tasks.before_created_at IS NULL
           OR (d.created_at, d.id) < (my_tasks.before_created_at, COALESCE(my_tasks.before_id, 0)))
    ORDER BY d.created_at DESC, d.id DESC
-   LIMIT LEAST(GREATEST(my_tasks.page_size, 0), 1000);
+   LIMIT LEAST(GREATEST(COALESCE(my_tasks.page_size, 50), 0), 1000);
 END
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION my_tasks(text, text, timestamptz, integer, integer) IS
@@ -175,7 +175,7 @@ $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION update_task(integer, integer, text, text, text, text, text, timestamptz, numeric, numeric, text[], text[]) IS
   'Changes fields of a ticket, as task_field_rights allows the role; null leaves a field as it is, clear names fields to empty '
   '(description, due_date, estimated_hours, actual_hours). version: the one that the change is based on. Errors: PT401; PT404; PT409 the '
-  'version is stale; 42501 a field is not for this role, nothing is changed; 22023 bad title, word, tag, hours or clear.';
+  'version is stale; 42501 a field is not for this role, nothing is changed; 22023 bad title, description over 1000000 characters, word, tag, hours or clear.';
 REVOKE ALL ON FUNCTION update_task(integer, integer, text, text, text, text, text, timestamptz, numeric, numeric, text[], text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION update_task(integer, integer, text, text, text, text, text, timestamptz, numeric, numeric, text[], text[]) TO ticketflow_customer;
 

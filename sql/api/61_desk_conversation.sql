@@ -33,7 +33,7 @@ BEGIN
   RETURN QUERY
   SELECT d.* FROM comment_details d
    WHERE d.task_id = list_comments.task_id AND d.id > COALESCE(list_comments.after_id, 0)
-   ORDER BY d.id LIMIT LEAST(GREATEST(list_comments.page_size, 0), 1000);
+   ORDER BY d.id LIMIT LEAST(GREATEST(COALESCE(list_comments.page_size, 100), 0), 1000);
 END
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION list_comments(integer, integer, integer) IS
@@ -80,30 +80,37 @@ COMMENT ON FUNCTION delete_comment(integer) IS 'Deletes a comment. Errors: PT401
 REVOKE ALL ON FUNCTION delete_comment(integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION delete_comment(integer) TO ticketflow_admin;
 
-CREATE OR REPLACE FUNCTION add_attachment(task_id integer, filename text, original_name text, mime_type text, file_size integer,
-  file_path text, description text DEFAULT NULL)
+CREATE OR REPLACE FUNCTION add_attachment(task_id integer, filename text DEFAULT NULL, original_name text DEFAULT NULL, mime_type text DEFAULT NULL,
+  file_size integer DEFAULT NULL, file_path text DEFAULT NULL, description text DEFAULT NULL)
 RETURNS SETOF task_attachments
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 AS $$
 DECLARE
   task tasks := require_task(add_attachment.task_id, false);
+  stored_name text := COALESCE(add_attachment.filename, gen_random_uuid()::text);
 BEGIN
-  IF '' IN (btrim(COALESCE(add_attachment.filename, '')), btrim(COALESCE(add_attachment.original_name, '')),
-            btrim(COALESCE(add_attachment.mime_type, '')), btrim(COALESCE(add_attachment.file_path, '')))
+  IF '' IN (btrim(COALESCE(add_attachment.original_name, '')), btrim(COALESCE(add_attachment.mime_type, '')))
      OR COALESCE(add_attachment.file_size, -1) < 0 THEN
-    RAISE EXCEPTION 'an attachment has a file name, an original name, a MIME type, a size and a path'
+    RAISE EXCEPTION 'an attachment has an original name, a MIME type and a size'
       USING ERRCODE = 'invalid_parameter_value', HINT = 'file_size is in bytes.';
+  END IF;
+  PERFORM check_file(stored_name, add_attachment.file_path);
+  -- Not a constraint: the owner's own rows may share a file. Who names a path here waits for others that name it.
+  PERFORM pg_advisory_xact_lock('task_attachments'::regclass::oid::int, hashtext(add_attachment.file_path));
+  IF EXISTS (SELECT FROM task_attachments a WHERE a.file_path = add_attachment.file_path) THEN
+    RAISE EXCEPTION 'this path has a file' USING ERRCODE = 'unique_violation', HINT = 'Leave file_path out: the desk makes one.';
   END IF;
   RETURN QUERY
   INSERT INTO task_attachments AS a (task_id, filename, original_name, mime_type, file_size, file_path, description, uploaded_by)
-  VALUES (task.id, add_attachment.filename, add_attachment.original_name, add_attachment.mime_type, add_attachment.file_size,
-          add_attachment.file_path, add_attachment.description, acting_person())
+  VALUES (task.id, stored_name, add_attachment.original_name, add_attachment.mime_type, add_attachment.file_size,
+          COALESCE(add_attachment.file_path, format('tasks/%s/%s', task.id, stored_name)), add_attachment.description, acting_person())
   RETURNING a.*;
 END
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION add_attachment(integer, text, text, text, integer, text, text) IS
-  'Notes a file on a visible ticket; its bytes are stored elsewhere, at file_path. file_size in bytes. Errors: PT401; PT404; '
-  '22023 something is missing; 22001 a name is too long.';
+  'Notes a file on a visible ticket and returns where its bytes go: filename and file_path are made by the desk unless given. A path holds '
+  'one file, so nobody claims another''s. file_size in bytes. Errors: PT401; PT404; 22023 something is missing, or a name or path leads '
+  'elsewhere; 22001 a name is too long; 23505 the path is taken.';
 REVOKE ALL ON FUNCTION add_attachment(integer, text, text, text, integer, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION add_attachment(integer, text, text, text, integer, text, text) TO ticketflow_customer;
 

@@ -28,6 +28,9 @@ BEGIN
   PERFORM require_role('admin'), check_manager(NULLIF(update_team.manager_id, ''));
   IF update_team.name IS NOT NULL THEN
     PERFORM check_name(update_team.name);
+    IF EXISTS (SELECT FROM teams t WHERE t.name = btrim(update_team.name) AND t.id <> update_team.id) THEN
+      RAISE EXCEPTION 'there is a team of this name' USING ERRCODE = 'unique_violation', HINT = 'Choose another name.';
+    END IF;
   END IF;
   RETURN QUERY
   UPDATE teams t
@@ -167,6 +170,9 @@ BEGIN
   PERFORM require_role('admin');
   IF update_organization.name IS NOT NULL THEN
     PERFORM check_name(update_organization.name);
+    IF EXISTS (SELECT FROM organizations o WHERE o.name = btrim(update_organization.name) AND o.id <> update_organization.id) THEN
+      RAISE EXCEPTION 'there is an organization of this name' USING ERRCODE = 'unique_violation', HINT = 'Choose another name.';
+    END IF;
   END IF;
   RETURN QUERY
   UPDATE organizations o

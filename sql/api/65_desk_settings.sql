@@ -14,7 +14,7 @@ CREATE OR REPLACE FUNCTION get_settings()
 RETURNS TABLE (company_name text, logo_data text, logo_mime_type text, ticket_prefix text,
                aws_access_key_id_ses text, aws_region_ses text, has_aws_secret_access_key_ses boolean,
                aws_access_key_id_bedrock text, aws_region_bedrock text, has_aws_secret_access_key_bedrock boolean,
-               microsoft_client_id text, microsoft_tenant_id text, has_microsoft_client_secret boolean, updated_at timestamptz)
+               microsoft_client_id text, microsoft_tenant_id text, has_microsoft_client_secret boolean, updated_at timestamptz, time_zone text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 AS $$
 BEGIN
@@ -23,7 +23,7 @@ BEGIN
   SELECT s.company_name::text, s.logo_data, s.logo_mime_type::text, s.ticket_prefix::text,
          s.aws_access_key_id_ses::text, s.aws_region_ses::text, s.aws_secret_access_key_ses IS NOT NULL,
          s.aws_access_key_id_bedrock::text, s.aws_region_bedrock::text, s.aws_secret_access_key_bedrock IS NOT NULL,
-         s.microsoft_client_id::text, s.microsoft_tenant_id::text, s.microsoft_client_secret IS NOT NULL, s.updated_at
+         s.microsoft_client_id::text, s.microsoft_tenant_id::text, s.microsoft_client_secret IS NOT NULL, s.updated_at, s.time_zone
     FROM company_settings s;
 END
 $$ SET search_path FROM CURRENT;
@@ -35,7 +35,7 @@ GRANT EXECUTE ON FUNCTION get_settings() TO ticketflow_admin;
 CREATE OR REPLACE FUNCTION update_settings(company_name text DEFAULT NULL, logo_data text DEFAULT NULL, logo_mime_type text DEFAULT NULL,
   ticket_prefix text DEFAULT NULL, aws_access_key_id_ses text DEFAULT NULL, aws_region_ses text DEFAULT NULL,
   aws_access_key_id_bedrock text DEFAULT NULL, aws_region_bedrock text DEFAULT NULL, microsoft_client_id text DEFAULT NULL,
-  microsoft_tenant_id text DEFAULT NULL)
+  microsoft_tenant_id text DEFAULT NULL, time_zone text DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 AS $$
@@ -56,14 +56,15 @@ BEGIN
          aws_access_key_id_bedrock = COALESCE(update_settings.aws_access_key_id_bedrock, s.aws_access_key_id_bedrock),
          aws_region_bedrock = COALESCE(update_settings.aws_region_bedrock, s.aws_region_bedrock),
          microsoft_client_id = COALESCE(update_settings.microsoft_client_id, s.microsoft_client_id),
-         microsoft_tenant_id = COALESCE(update_settings.microsoft_tenant_id, s.microsoft_tenant_id);
+         microsoft_tenant_id = COALESCE(update_settings.microsoft_tenant_id, s.microsoft_tenant_id),
+         time_zone = COALESCE(update_settings.time_zone, s.time_zone);
 END
 $$ SET search_path FROM CURRENT;
-COMMENT ON FUNCTION update_settings(text, text, text, text, text, text, text, text, text, text) IS
+COMMENT ON FUNCTION update_settings(text, text, text, text, text, text, text, text, text, text, text) IS
   'Changes settings; null leaves as it is. A new ticket_prefix (1 to 10 letters and digits) starts a new series. Errors: PT401; '
-  '42501 not an administrator; 22023 the prefix; 22001 something is too long.';
-REVOKE ALL ON FUNCTION update_settings(text, text, text, text, text, text, text, text, text, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION update_settings(text, text, text, text, text, text, text, text, text, text) TO ticketflow_admin;
+  '42501 not an administrator; 22023 the prefix, or an unknown time_zone (of the reports); 22001 something is too long.';
+REVOKE ALL ON FUNCTION update_settings(text, text, text, text, text, text, text, text, text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION update_settings(text, text, text, text, text, text, text, text, text, text, text) TO ticketflow_admin;
 
 CREATE OR REPLACE FUNCTION set_secret(name text, secret text)
 RETURNS void
@@ -72,7 +73,7 @@ AS $$
 DECLARE
   stored text;
 BEGIN
-  PERFORM require_role('admin');
+  PERFORM require_role('admin'), require_session();
   IF set_secret.name NOT IN ('aws_secret_access_key_ses', 'aws_secret_access_key_bedrock', 'microsoft_client_secret')
      OR set_secret.name IS NULL THEN
     RAISE EXCEPTION 'there is no secret "%"', set_secret.name

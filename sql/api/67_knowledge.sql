@@ -7,13 +7,17 @@ AS $$
 DECLARE
   person text := require_role('user');
 BEGIN
+  IF create_article.source NOT IN ('manual', 'ai_generated') OR create_article.source IS NULL THEN
+    RAISE EXCEPTION 'there is no source "%"', create_article.source USING ERRCODE = 'invalid_parameter_value', HINT = 'Use manual or ai_generated.';
+  END IF;
+  PERFORM check_article(create_article.content, create_article.category);
   RETURN QUERY INSERT INTO knowledge_articles AS a (title, content, category, tags, source, created_by)
   VALUES (check_title(create_article.title), create_article.content, create_article.category, clean_tags(create_article.tags),
           create_article.source, person) RETURNING a.*;
 END
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION create_article(text, text, text, text[], text) IS
-  'Writes a draft. source: manual or ai_generated. Errors: PT401; 42501 customers; 22023 no title; 23514 source.';
+  'Writes a draft. source: manual or ai_generated. Errors: PT401; 42501 customers; 22023 no title, no content, a category over 100 characters, source.';
 REVOKE ALL ON FUNCTION create_article(text, text, text, text[], text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION create_article(text, text, text, text[], text) TO ticketflow_user;
 
@@ -22,7 +26,7 @@ CREATE OR REPLACE FUNCTION update_article(id integer, title text DEFAULT NULL, c
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 AS $$
 BEGIN
-  PERFORM require_article(update_article.id, true);
+  PERFORM require_article(update_article.id, true), check_article(COALESCE(update_article.content, '-'), update_article.category);
   RETURN QUERY UPDATE knowledge_articles a
      SET title = CASE WHEN update_article.title IS NULL THEN a.title ELSE check_title(update_article.title) END, content = COALESCE(update_article.content, a.content),
          category = COALESCE(update_article.category, a.category), tags = CASE WHEN update_article.tags IS NULL THEN a.tags ELSE clean_tags(update_article.tags) END, updated_at = now()
@@ -166,6 +170,19 @@ COMMENT ON FUNCTION record_auto_response(integer, text, numeric, text, integer, 
   'Errors: PT401; PT404; 42501 customers; 22003 confidence; 22023 no text; PT409 sent already.';
 REVOKE ALL ON FUNCTION record_auto_response(integer, text, numeric, text, integer, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION record_auto_response(integer, text, numeric, text, integer, integer) TO ticketflow_user;
+
+CREATE OR REPLACE FUNCTION get_auto_response(task_id integer) RETURNS SETOF ticket_auto_responses
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+  PERFORM FROM get_task(get_auto_response.task_id);
+  RETURN QUERY SELECT r.* FROM ticket_auto_responses r WHERE r.task_id = get_auto_response.task_id;
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION get_auto_response(integer) IS
+  'The response that a model proposed for a visible ticket, sent or not; customers see one that was sent. No row where there is none. Errors: PT401; PT404.';
+REVOKE ALL ON FUNCTION get_auto_response(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION get_auto_response(integer) TO ticketflow_customer;
 
 CREATE OR REPLACE FUNCTION apply_auto_response(task_id integer) RETURNS SETOF ticket_auto_responses
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

@@ -24,25 +24,38 @@ COMMENT ON FUNCTION ticket_reply_token(integer) IS
 REVOKE ALL ON FUNCTION ticket_reply_token(integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ticket_reply_token(integer) TO ticketflow_service;
 
-CREATE OR REPLACE FUNCTION person_may_write(person text, task_id integer) RETURNS boolean
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-  -- The rule of visible_tasks (access) for somebody who is not the acting person; test/sql/numbering_replies.sql compares the two.
-  SELECT EXISTS (
-    SELECT FROM tasks t JOIN users u ON u.id = person AND u.is_active AND u.is_approved
-     WHERE t.id = person_may_write.task_id
+-- PL/pgSQL, because it keeps its plan: it runs for every notification.
+CREATE OR REPLACE FUNCTION people_who_see(task_id integer, people text[]) RETURNS text[]
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+  -- The rule of visible_tasks (access) for people who are not the acting person; test/sql/numbering_replies.sql compares the two.
+  RETURN ARRAY(
+    SELECT u.id FROM tasks t JOIN users u ON u.id = ANY (people) AND u.is_active AND u.is_approved
+     WHERE t.id = people_who_see.task_id
        AND (t.created_by = u.id
          OR u.role = 'admin'
          OR u.role = 'customer' AND t.organization_id = u.organization_id
             AND EXISTS (SELECT FROM organizations o WHERE o.id = u.organization_id AND o.is_shared)
          OR u.role IN ('user', 'manager') AND (
-              t.assignee_type = 'user' AND (t.assignee_id = u.id OR t.assignee_id IN (
-                SELECT other.user_id FROM team_members other
-                 WHERE other.team_id IN (SELECT m.team_id FROM team_members m WHERE u.role = 'user' AND m.user_id = u.id
-                                         UNION ALL SELECT g.id FROM teams g WHERE u.role = 'manager' AND g.manager_id = u.id)))
-           OR t.assignee_type = 'team' AND t.assigned_team_id IN (
-                SELECT m.team_id FROM team_members m WHERE u.role = 'user' AND m.user_id = u.id
-                UNION ALL SELECT g.id FROM teams g WHERE u.role = 'manager' AND g.manager_id = u.id))));
+              t.assignee_type = 'user' AND (t.assignee_id = u.id OR EXISTS (
+                SELECT FROM team_members other
+                 WHERE other.user_id = t.assignee_id
+                   AND (u.role = 'user' AND EXISTS (SELECT FROM team_members m WHERE m.team_id = other.team_id AND m.user_id = u.id)
+                     OR u.role = 'manager' AND EXISTS (SELECT FROM teams g WHERE g.id = other.team_id AND g.manager_id = u.id))))
+           OR t.assignee_type = 'team'
+              AND (u.role = 'user' AND EXISTS (SELECT FROM team_members m WHERE m.team_id = t.assigned_team_id AND m.user_id = u.id)
+                OR u.role = 'manager' AND EXISTS (SELECT FROM teams g WHERE g.id = t.assigned_team_id AND g.manager_id = u.id))))
+     ORDER BY u.id);
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION people_who_see(integer, text[]) IS 'Which of these people, active and approved, see the ticket; each once, in the order of ids.';
+REVOKE ALL ON FUNCTION people_who_see(integer, text[]) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION person_may_write(person text, task_id integer) RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT people_who_see(person_may_write.task_id, ARRAY[person]) <> '{}';
 END;
 COMMENT ON FUNCTION person_may_write(text, integer) IS 'Whether this person, active and approved, sees the ticket and so may add to it.';
 REVOKE ALL ON FUNCTION person_may_write(text, integer) FROM PUBLIC;

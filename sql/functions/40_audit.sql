@@ -7,7 +7,8 @@ BEGIN
   FOR it IN
     SELECT * FROM (VALUES
       ('organizations', '{}'::text[], '{}'::text[]),
-      ('users', '{updated_at}', '{password,password_reset_token}'),
+      -- Attempts to sign in are counted in the row of the person; that she is locked out is a change, that she mistyped is none.
+      ('users', '{updated_at,failed_login_attempts,last_failed_login_at}', '{password,password_reset_token}'),
       ('departments', '{updated_at}', '{}'),
       ('user_invitations', '{}', '{token}'),
       ('api_keys', '{last_used}', '{key_hash}'),

@@ -48,14 +48,36 @@ END
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION check_email(text) IS 'The address, if it looks like one. Error: 22023.';
 
+CREATE OR REPLACE FUNCTION check_picture(url text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+AS $$
+BEGIN
+  -- It is shown in other people's browsers, where javascript: and data: would run, and //host leads elsewhere.
+  IF url <> '' AND url !~ '^(https?://[^/?#[:space:]"<>\\]+([/?#][^[:space:]"<>\\]*)?|/([^/[:space:]"<>\\][^[:space:]"<>\\]*)?)$' THEN
+    RAISE EXCEPTION 'this is not the address of a picture'
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'Use an address that begins with https:// or http://, or a path of this site.';
+  END IF;
+  RETURN url;
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION check_picture(text) IS 'The address of a picture, if a browser may be sent there; null and empty are none. Error: 22023.';
+
 CREATE OR REPLACE FUNCTION claim_login_attempt(email text, OUT user_id text, OUT stored_hash text, OUT is_locked boolean)
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
   instant timestamptz := clock_timestamp();
   quiet constant interval := interval '15 minutes';
+  hash constant text := hash_token(lower(COALESCE(claim_login_attempt.email, '')));
 BEGIN
-  is_locked := false;
+  -- A lock is answered by the same two reads for an address with an account and for one without, and writes nothing.
+  SELECT count(*) > 0 INTO is_locked FROM (
+    SELECT FROM users u WHERE lower(u.email) = lower(claim_login_attempt.email) AND u.locked_until > instant
+    UNION ALL
+    SELECT FROM login_attempts a WHERE a.email_hash = hash AND a.locked_until > instant) locks;
+  IF is_locked THEN
+    RETURN;
+  END IF;
   -- The attempt is counted before anything is compared: those who guess in parallel queue here for the row.
   UPDATE users u
      SET failed_login_attempts = CASE WHEN u.locked_until IS NOT NULL OR u.last_failed_login_at <= instant - quiet THEN 1
@@ -74,7 +96,7 @@ BEGIN
   END IF;
   -- An address without an account is counted and locked alike, or the lock would tell who has one.
   INSERT INTO login_attempts AS a (email_hash, failed_attempts, last_failed_at)
-  VALUES (hash_token(lower(COALESCE(claim_login_attempt.email, ''))), 1, instant)
+  VALUES (hash, 1, instant)
   ON CONFLICT (email_hash) DO UPDATE
      SET failed_attempts = CASE WHEN a.locked_until IS NOT NULL OR a.last_failed_at <= instant - quiet THEN 1
                                 ELSE a.failed_attempts + 1 END,
@@ -159,6 +181,7 @@ BEGIN
     RAISE EXCEPTION 'this token signs nobody in'
       USING ERRCODE = 'PT401', HINT = 'Sign in again; the account may have been changed, deactivated or not yet approved.';
   END IF;
+  PERFORM set_config('app.actor_kind', '', true) WHERE current_setting('app.actor_kind', true) = 'api_key';
   PERFORM set_config('app.current_user_id', authenticate.id, true), set_config('role', authenticate.database_role, true);
   RETURN NEXT;
 END
@@ -181,13 +204,42 @@ BEGIN
     RAISE EXCEPTION 'this key signs nobody in'
       USING ERRCODE = 'PT401', HINT = 'Use a key that is neither revoked nor expired and whose owner is active.';
   END IF;
-  PERFORM set_config('app.current_user_id', authenticate_api_key.id, true), set_config('role', authenticate_api_key.database_role, true);
+  PERFORM set_config('app.current_user_id', authenticate_api_key.id, true), set_config('app.actor_kind', 'api_key', true),
+          set_config('role', authenticate_api_key.database_role, true);
   RETURN NEXT;
 END
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION authenticate_api_key(text) IS
-  'For the HTTP service: like authenticate(), for the person in whose name an API key acts. Error: PT401.';
+  'For the HTTP service: like authenticate(), for the person in whose name an API key acts; the log calls the actor api_key, and keys, passwords '
+  'and the standing of people are closed to it. Error: PT401.';
 REVOKE ALL ON FUNCTION authenticate_api_key(text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION require_service() RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+AS $$
+BEGIN
+  -- A session of its own could roll back the attempt that was counted, and guess for ever.
+  IF NOT (pg_has_role(SESSION_USER, 'ticketflow_service', 'MEMBER') OR pg_has_role(SESSION_USER, CURRENT_USER, 'MEMBER')) THEN
+    RAISE EXCEPTION 'permission denied to compare passwords' USING ERRCODE = 'insufficient_privilege', HINT = 'Passwords are for the service; this login is known to the database.';
+  END IF;
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION require_service() IS 'Refuses sessions that are neither the service''s nor the owner''s (42501).';
+REVOKE ALL ON FUNCTION require_service() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION require_session() RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+AS $$
+BEGIN
+  IF current_setting('app.actor_kind', true) = 'api_key' THEN
+    RAISE EXCEPTION 'permission denied to an API key' USING ERRCODE = 'insufficient_privilege', HINT = 'Sign in with a password.';
+  END IF;
+  RETURN require_person();
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION require_session() IS
+  'The id of the acting person, who signed in herself: keys, passwords and the standing of people are not for API keys. Errors: PT401; 42501.';
+REVOKE ALL ON FUNCTION require_session() FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION authenticate_anonymous() RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -234,14 +286,14 @@ BEGIN
   WITH taken AS (
     DELETE FROM password_reset_requests r WHERE r.id IN (
       SELECT q.id FROM password_reset_requests q ORDER BY q.id LIMIT batch FOR UPDATE SKIP LOCKED)
-    RETURNING r.email)
+    RETURNING r.email, r.requested_at > now() - interval '1 hour' AS is_fresh)
   SELECT u.email::text, made.token, made.expires_at
     FROM taken JOIN users u ON lower(u.email) = lower(taken.email), LATERAL new_reset_token(u.id) made
-   WHERE made.token IS NOT NULL;
+   WHERE made.token IS NOT NULL AND taken.is_fresh;
 END
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION take_password_resets(integer) IS
-  'For what sends mail: takes up to batch requests for a new password and makes a token for each that has an account. '
+  'For what sends mail: takes up to batch requests for a new password and makes a token for each of the last hour that has an account. '
   'Each token is shown here, once, and stored as a hash; it is good for one hour.';
 REVOKE ALL ON FUNCTION take_password_resets(integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION take_password_resets(integer) TO ticketflow_service;
@@ -273,6 +325,7 @@ DECLARE
   admin text := require_role('admin');
   person users;
 BEGIN
+  PERFORM require_session();
   SELECT u.* INTO person FROM users u WHERE u.id = require_other_person.user_id;
   IF person.id IS NULL THEN
     RAISE EXCEPTION 'person "%" does not exist', require_other_person.user_id

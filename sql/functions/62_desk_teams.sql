@@ -59,3 +59,18 @@ $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION require_team(integer) IS
   'A team that the acting person may change: an administrator any, a manager hers. Errors: PT401; 42501; PT404.';
 REVOKE ALL ON FUNCTION require_team(integer) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION check_file(filename text, file_path text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+BEGIN
+  -- Whatever serves and removes files does so by these: they must not lead out of its store.
+  IF filename !~ '^[^/\\[:cntrl:]]+$' OR filename IN ('.', '..')
+     OR file_path ~ '[\\[:cntrl:]]' OR file_path ~ '(^|/)[.]{1,2}(/|$)' OR file_path ~ '^/' OR file_path ~ '^file:' OR btrim(file_path) = '' THEN
+    RAISE EXCEPTION 'this is not a name and a path in the store of files'
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'Leave filename and file_path out: the desk makes them.';
+  END IF;
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION check_file(text, text) IS
+  'Refuses a file name with a folder and a path that is absolute or has "..", a backslash or a control character (22023); a null path asks nothing.';

@@ -36,6 +36,18 @@ COMMENT ON FUNCTION check_article_status() IS 'Trigger: an article goes from dra
 CREATE OR REPLACE TRIGGER check_article_status BEFORE UPDATE OF status ON knowledge_articles
   FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION check_article_status();
 
+CREATE OR REPLACE FUNCTION check_article(content text, category text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+BEGIN
+  IF content IS NULL OR btrim(content) = '' OR char_length(category) > 100 THEN
+    RAISE EXCEPTION 'an article has a content, and a category of at most 100 characters'
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'Write what helps; leave the category out if there is none.';
+  END IF;
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION check_article(text, text) IS 'Refuses an article without content, or with a category over 100 characters (22023).';
+
 CREATE OR REPLACE FUNCTION require_article(article_id integer, for_change boolean) RETURNS knowledge_articles
 LANGUAGE plpgsql SECURITY DEFINER
 AS $$

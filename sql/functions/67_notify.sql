@@ -5,19 +5,18 @@ LANGUAGE plpgsql SECURITY DEFINER
 AS $$
 DECLARE
   told integer;
+  actor text := acting_user();
 BEGIN
   -- An import brings old news: nobody is told.
-  IF is_import() THEN
+  IF is_import() OR array_remove(array_remove(recipients, NULL), actor) = '{}' THEN
     RETURN 0;
   END IF;
   WITH told_now AS (
     INSERT INTO notifications (user_id, title, content, type, related_task_id)
     SELECT r.user_id, left(notify_people.title, 255), left(notify_people.content, 1000), notify_people.type, notify_people.task_id
-      FROM (SELECT DISTINCT unnest(recipients) AS user_id) r
-     WHERE r.user_id IS DISTINCT FROM acting_user()
-       AND person_may_write(r.user_id, notify_people.task_id)
+      FROM unnest(people_who_see(notify_people.task_id, recipients)) AS r (user_id)
+     WHERE r.user_id IS DISTINCT FROM actor
        AND NOT EXISTS (SELECT FROM notification_preferences p WHERE p.user_id = r.user_id AND p.type = notify_people.type AND NOT p.is_enabled)
-     ORDER BY r.user_id
     ON CONFLICT DO NOTHING
     RETURNING id, user_id
   )

@@ -18,7 +18,7 @@ CREATE OR REPLACE FUNCTION complexity_details(task_ids integer[], OUT task_id in
 LANGUAGE sql STABLE
 BEGIN ATOMIC
   SELECT t.id, jsonb_build_object(
-    'comments', (SELECT count(*) FROM task_comments c WHERE c.task_id = t.id),
+    'comments', (SELECT count(*) FROM task_comments c WHERE c.task_id = t.id AND NOT c.is_internal),
     'attachments', (SELECT count(*) FROM task_attachments a WHERE a.task_id = t.id),
     'reassignments', h.reassignments, 'reopens', h.reopens, 'estimated_hours', t.estimated_hours, 'requester', t.created_by,
     'organization', t.organization_id::text, 'team', t.assigned_team_id::text,
@@ -33,7 +33,7 @@ BEGIN ATOMIC
       FROM history_trail c WHERE c.task_id = t.id AND c.change_type = 'updated') h;
 END;
 COMMENT ON FUNCTION complexity_details(integer[]) IS
-  'What complexity_score() may know of tickets beside their text: counts of comments, attachments, reassignments and reopens, '
+  'What complexity_score() may know of tickets beside their text: counts of public comments (a customer sees the factors), attachments, reassignments and reopens, '
   'estimated_hours, requester, organization, team and sla_risk (0 to 1). A model uses those that it learned from.';
 REVOKE ALL ON FUNCTION complexity_details(integer[]) FROM PUBLIC;
 

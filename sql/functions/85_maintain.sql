@@ -38,6 +38,12 @@ BEGIN
   PERFORM record_step('sessions', started, affected);
 
   started := clock_timestamp();
+  WITH attempts AS (DELETE FROM login_attempts WHERE last_failed_at < now() - interval '1 day' RETURNING 1),
+       requests AS (DELETE FROM password_reset_requests WHERE requested_at < now() - interval '1 day' RETURNING 1)
+  SELECT (SELECT count(*) FROM attempts) + (SELECT count(*) FROM requests) INTO affected;
+  PERFORM record_step('attempts', started, affected);
+
+  started := clock_timestamp();
   UPDATE user_invitations SET status = 'expired' WHERE status = 'pending' AND expires_at < now();
   GET DIAGNOSTICS affected = ROW_COUNT;
   PERFORM record_step('invitations', started, affected);
@@ -75,11 +81,21 @@ BEGIN
   started := clock_timestamp();
   ANALYZE tasks, users, knowledge_articles, task_comments, task_history;
   PERFORM record_step('statistics', started, NULL);
+
+  -- Last, since detaching a month locks the log until the end of the transaction.
+  IF current_setting('transaction_isolation') = 'read committed' THEN
+    started := clock_timestamp();
+    SELECT count(*) INTO affected FROM audit_archive(GREATEST(keep_history, interval '13 months'));
+    PERFORM record_step('audit archive', started, affected);
+  ELSE
+    RAISE WARNING 'the audit log is neither sealed nor archived: this transaction sees the past' USING HINT = 'Call maintain() by itself.';
+  END IF;
 END
 $$ SET search_path FROM CURRENT;
 COMMENT ON PROCEDURE maintain(interval) IS
-  'The guide''s regular maintenance: removes expired sessions, expires invitations, makes audit partitions ahead, moves history older than keep_history '
-  'to its archive, tells of tickets due soon, rolls up figures, merges search indexes, refreshes statistics. For the desk''s owner; '
+  'The guide''s regular maintenance: removes expired sessions, old attempts to sign in and requests for passwords, expires invitations, makes audit partitions ahead, moves history older than keep_history '
+  'to its archive, tells of tickets due soon, rolls up figures, merges search indexes, refreshes statistics, seals the audit log and detaches its months older '
+  'than keep_history (13 months at least). For the desk''s owner; '
   'safe to run twice, also at once. Error: 22023 keep_history below a day.';
 REVOKE ALL ON PROCEDURE maintain(interval) FROM PUBLIC;
 

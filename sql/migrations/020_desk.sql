@@ -178,5 +178,6 @@ CREATE TABLE task_attachments (
 );
 COMMENT ON TABLE task_attachments IS 'Files of tickets; the bytes live at file_path.';
 COMMENT ON COLUMN task_attachments.file_size IS 'Bytes.';
+CREATE INDEX task_attachments_path ON task_attachments (file_path);
 CREATE INDEX idx_attachments_task ON task_attachments (task_id);
 CREATE INDEX idx_attachments_uploaded_by ON task_attachments (uploaded_by);

@@ -78,7 +78,7 @@ COMMENT ON COLUMN handoffs.median_unassigned_seconds IS 'Median seconds from ope
 CREATE OR REPLACE VIEW time_in_status WITH (security_invoker = true) AS
 SELECT i.status, t.category, count(*) AS stays, count(DISTINCT i.task_id) AS tickets, sum(i.seconds)::bigint AS seconds,
        percentile_disc(0.5) WITHIN GROUP (ORDER BY i.seconds) AS median_seconds,
-       percentile_disc(0.9) WITHIN GROUP (ORDER BY i.seconds) AS p90_seconds
+       percentile_disc(0.9) WITHIN GROUP (ORDER BY i.seconds) AS p90_seconds, avg(i.seconds)::bigint AS mean_seconds
 FROM status_intervals i JOIN tasks t ON t.id = i.task_id GROUP BY i.status, t.category;
 COMMENT ON VIEW time_in_status IS 'How long tickets stay in each status; a stay that has not ended counts up to now.';
 COMMENT ON COLUMN time_in_status.status IS 'The status.';
@@ -88,4 +88,5 @@ COMMENT ON COLUMN time_in_status.tickets IS 'Tickets that were in it.';
 COMMENT ON COLUMN time_in_status.seconds IS 'Seconds in all.';
 COMMENT ON COLUMN time_in_status.median_seconds IS 'Median seconds of a stay.';
 COMMENT ON COLUMN time_in_status.p90_seconds IS 'Seconds that nine tenths of the stays did not exceed.';
+COMMENT ON COLUMN time_in_status.mean_seconds IS 'Mean seconds of a stay.';
 GRANT SELECT ON dashboard, first_response, resolution, reopening, handoffs, time_in_status TO ticketflow_report, ticketflow_user;

@@ -46,7 +46,9 @@ SELECT u.id AS user_id, concat_ws(' ', u.first_name, u.last_name) AS name,
        COALESCE(sum(t.complexity_score) FILTER (WHERE t.age_seconds IS NOT NULL), 0)::bigint AS open_complexity,
        percentile_disc(0.5) WITHIN GROUP (ORDER BY t.age_seconds) AS median_age_seconds,
        count(t.solved_at) AS solved_tickets, COALESCE(sum(t.reopens), 0)::bigint AS reopens,
-       percentile_disc(0.5) WITHIN GROUP (ORDER BY t.full_resolution_seconds) AS median_resolution_seconds
+       percentile_disc(0.5) WITHIN GROUP (ORDER BY t.full_resolution_seconds) AS median_resolution_seconds,
+       avg(t.full_resolution_seconds)::bigint AS mean_resolution_seconds,
+       percentile_disc(0.9) WITHIN GROUP (ORDER BY t.full_resolution_seconds) AS p90_resolution_seconds
 FROM users u LEFT JOIN tickets t ON t.assignee_id = u.id
 WHERE u.role <> 'customer' GROUP BY u.id, u.first_name, u.last_name;
 COMMENT ON VIEW agent_load IS 'What each person of the desk has on the table and has done, by who is assigned now.';
@@ -58,6 +60,8 @@ COMMENT ON COLUMN agent_load.median_age_seconds IS 'Median age of them in second
 COMMENT ON COLUMN agent_load.solved_tickets IS 'Assigned tickets that are solved.';
 COMMENT ON COLUMN agent_load.reopens IS 'How often her tickets came back.';
 COMMENT ON COLUMN agent_load.median_resolution_seconds IS 'Median seconds from opening to the last solution.';
+COMMENT ON COLUMN agent_load.mean_resolution_seconds IS 'Mean of them.';
+COMMENT ON COLUMN agent_load.p90_resolution_seconds IS 'Seconds that nine tenths of them did not exceed.';
 
 CREATE OR REPLACE VIEW estimates WITH (security_invoker = true) AS
 SELECT t.category, count(*) AS tickets, sum(t.estimated_hours) AS estimated_hours, sum(t.actual_hours) AS actual_hours,
@@ -76,7 +80,9 @@ CREATE OR REPLACE VIEW categories WITH (security_invoker = true) AS
 SELECT t.category, count(*) AS tickets, round(100.0 * count(*) / sum(count(*)) OVER (), 2) AS percentage,
        count(*) FILTER (WHERE t.age_seconds IS NOT NULL) AS open_tickets,
        count(*) FILTER (WHERE t.priority = 'urgent') AS urgent,
-       percentile_disc(0.5) WITHIN GROUP (ORDER BY t.full_resolution_seconds) AS median_resolution_seconds
+       percentile_disc(0.5) WITHIN GROUP (ORDER BY t.full_resolution_seconds) AS median_resolution_seconds,
+       avg(t.full_resolution_seconds)::bigint AS mean_resolution_seconds,
+       percentile_disc(0.9) WITHIN GROUP (ORDER BY t.full_resolution_seconds) AS p90_resolution_seconds
 FROM tickets t GROUP BY t.category;
 COMMENT ON VIEW categories IS 'Tickets by category.';
 COMMENT ON COLUMN categories.category IS 'Category.';
@@ -85,4 +91,6 @@ COMMENT ON COLUMN categories.percentage IS 'Share of all tickets, 0 to 100.';
 COMMENT ON COLUMN categories.open_tickets IS 'Those neither resolved nor closed.';
 COMMENT ON COLUMN categories.urgent IS 'Those with priority urgent.';
 COMMENT ON COLUMN categories.median_resolution_seconds IS 'Median seconds from opening to the last solution.';
+COMMENT ON COLUMN categories.mean_resolution_seconds IS 'Mean of them.';
+COMMENT ON COLUMN categories.p90_resolution_seconds IS 'Seconds that nine tenths of them did not exceed.';
 GRANT SELECT ON flow, ageing, agent_load, estimates, categories TO ticketflow_report, ticketflow_user;

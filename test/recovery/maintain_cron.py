@@ -56,7 +56,7 @@ def main():
         equal(wait_for_run(server, job), "succeeded", f"the job runs ({often})")
         print("# " + server.sql(f"SELECT status, return_message FROM cron.job_run_details WHERE jobid = {job} ORDER BY runid LIMIT 1"))
         equal(server.sql("SELECT string_agg(sid, ',') FROM acme.sessions"), "new", "and does its work")
-        equal(server.sql("SELECT count(*) FROM acme.maintenance_steps"), "8", "all of it")
+        equal(server.sql("SELECT count(*) FROM acme.maintenance_steps"), "10", "all of it")
         equal(server.sql("SELECT count(*) FROM sessions"), "2", "on that desk alone")
 
         again = server.sql("SELECT acme.schedule_maintenance('5 4 * * 0')")

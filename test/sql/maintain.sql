@@ -12,7 +12,7 @@ SELECT results_eq('SELECT sid FROM sessions', $$VALUES ('new'::varchar)$$, 'expi
 SELECT is((SELECT status FROM user_invitations WHERE token = 'x'), 'expired', 'invitations expire');
 SELECT is((SELECT count(*) FROM task_history), (SELECT history - 1 FROM before), 'old history leaves the table');
 SELECT is((SELECT count(*) FROM task_history_archive WHERE created_at < now() - interval '1 year'), 1::bigint, 'for the archive, not for nowhere');
-SELECT is((SELECT count(*) FROM maintenance_steps), 8::bigint, 'every step is noted');
+SELECT is((SELECT count(*) FROM maintenance_steps), 10::bigint, 'every step is noted');
 SELECT lives_ok('CALL maintain()', 'runs again');
 SELECT is((SELECT rows FROM maintenance_steps WHERE step = 'history archive'), 0::bigint, 'and finds nothing more to archive');
 SELECT throws_ok($$CALL maintain('1 minute')$$, '22023', NULL, 'history is not thrown away by a slip');

@@ -26,7 +26,7 @@ BEGIN
       'SELECT api.update_task(some_task(), title => ''better title '' || random())', 'SELECT api.change_status(some_task(), ''open'')',
       'SELECT api.add_comment(some_task(), ''secret'', true)', 'SELECT api.update_task(some_task(), priority => ''urgent'')',
       'SELECT count(*) FROM api.list_tasks()', 'SELECT count(*) FROM api.search_tasks(''printer network'')', 'SELECT count(*) FROM api.task_timeline(some_task())',
-      'SELECT api.add_attachment(some_task(), ''f'', ''f.txt'', ''text/plain'', 10, ''/f'')']
+      'SELECT api.add_attachment(some_task(), NULL, ''f.txt'', ''text/plain'', 10)']
     WHEN 'user' THEN ARRAY[
       'SELECT api.assign_task(some_task(), assignee_id => acting_person())', 'SELECT api.assign_task(some_task(), assignee_id => acting_person())',
       'SELECT api.change_status(some_task(), any_of_these(''in_progress'', ''on_hold'', ''resolved'', ''closed'', ''open''))',
