@@ -27,6 +27,7 @@ endif
 
 # The core must not see PostgreSQL: its objects are compiled without the server's include path.
 extension/core/%.o: override CPPFLAGS = -Iextension -MMD -MP
+extension/core/%.o: override CXXFLAGS += -fvisibility=hidden
 extension/pg/%.o: override CPPFLAGS := $(subst -I$(SERVER_INCLUDE),-isystem $(SERVER_INCLUDE),$(CPPFLAGS))
 
 $(CREATE_SCRIPT): scripts/install-script $(shell find extension/sql sql -name '*.sql' -o -type d)

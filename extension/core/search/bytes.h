@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace ticketflow::core::search {
@@ -94,11 +95,38 @@ inline uint32_t unpack_one(const uint8_t *from, size_t index, unsigned width) no
     return static_cast<uint32_t>((load<uint64_t>(from + bit / 8) >> (bit % 8)) & mask);
 }
 
+namespace detail {
+
+// The width is known to the compiler: eight numbers take exactly Width bytes, so every offset and shift is a constant.
+template <unsigned Width, class T> void unpack_width(const uint8_t *from, size_t count, T *to) noexcept {
+    if constexpr (Width == 0) {
+        std::memset(to, 0, count * sizeof(T));
+    } else {
+        constexpr uint64_t mask = (uint64_t{1} << Width) - 1;
+        for (; count >= 8; count -= 8, from += Width, to += 8)
+            [&]<size_t... I>(std::index_sequence<I...>) {
+                ((to[I] = static_cast<T>((load<uint64_t>(from + I * Width / 8) >> (I * Width % 8)) & mask)), ...);
+            }(std::make_index_sequence<8>());
+        for (size_t i = 0; i < count; ++i)
+            to[i] = static_cast<T>((load<uint64_t>(from + i * Width / 8) >> (i * Width % 8)) & mask);
+    }
+}
+
+template <class T, size_t... Widths>
+void unpack_any(const uint8_t *from, size_t count, unsigned width, T *to, std::index_sequence<Widths...>) noexcept {
+    using Unpacker = void (*)(const uint8_t *, size_t, T *) noexcept;
+    static constexpr Unpacker unpackers[] = {unpack_width<Widths, T>...};
+    unpackers[width](from, count, to);
+}
+
+} // namespace detail
+
+// `width` is at most 32 for numbers of 32 bits, and at most 8 for those of 8.
 inline void unpack(const uint8_t *from, size_t count, unsigned width, uint32_t *to) noexcept {
-    const uint64_t mask = (uint64_t{1} << width) - 1;
-    size_t bit = 0;
-    for (size_t i = 0; i < count; ++i, bit += width)
-        to[i] = static_cast<uint32_t>((load<uint64_t>(from + bit / 8) >> (bit % 8)) & mask);
+    detail::unpack_any(from, count, width, to, std::make_index_sequence<33>());
+}
+inline void unpack(const uint8_t *from, size_t count, unsigned width, uint8_t *to) noexcept {
+    detail::unpack_any(from, count, width, to, std::make_index_sequence<9>());
 }
 
 } // namespace ticketflow::core::search

@@ -51,6 +51,8 @@ class Checker {
                 if (!(segment_.fields() >> field & 1))
                     continue;
                 const uint32_t frequency = cursor.frequency(field);
+                if (frequency > 0 && cursor.lengths(field)[cursor.index()] != codes[place])
+                    fault_("word \"" + word.word() + "\": a posting names another length than its document has");
                 lengths_[cursor.document()][field] += frequency;
                 if (frequency > ingredients[1] || (frequency == 1 && codes[place] < ingredients[0]) ||
                     (frequency > 1 && codes[place] < ingredients[2]))

@@ -1,12 +1,14 @@
 #include "core/search/engine.h"
 
-#include <utility>
-
-
 namespace ticketflow::core::search {
 
 namespace {
-constexpr uint32_t kWindow = 4096;
+
+// Scores of so many occurrences are kept by length; more are rare.
+constexpr unsigned kKnownOccurrences = 4;
+constexpr Score kUnknown = UINT64_MAX;
+// Shorter lists do not repay the memory.
+constexpr uint32_t kWorthKnowing = 512;
 
 // Several lists as one: occurrences in the same document are added up.
 void unite(std::vector<Posting> &postings) {
@@ -51,57 +53,102 @@ SegmentSearch::SegmentSearch(SegmentReader &segment, const Query &query, const M
                              TopK &top, Judge *judge, const std::function<void()> &pause)
     : segment_(segment), query_(query), model_(model), top_(top), judge_(judge), pause_(pause),
       by_slot_(query.slots.size()), present_(query.slots.size()), open_(query.gate.open()) {
-    uint8_t place = 0;
-    for (unsigned field = 0; field < kFields; ++field) {
+    for (unsigned field = 0; field < kFields; ++field)
         tables_[field] = model.table(field);
-        places_[field] = place;
-        place = static_cast<uint8_t>(place + (segment.fields() >> field & 1));
-    }
     lanes_.reserve(query.slots.size());
-    for (unsigned slot = 0; slot < query.slots.size(); ++slot) {
-        if (terms[slot].postings == 0)
-            continue;
-        if (segment.stripped() && query.slots[slot].fields != kAllFields)
-            open_ = false; // a label on a word without positions: the judge decides
-        std::unique_ptr<PostingCursor> cursor =
-            query.slots[slot].prefix ? std::make_unique<PostingCursor>(segment, terms[slot].together)
-                                     : std::make_unique<PostingCursor>(segment, terms[slot].terms[0]);
-        lanes_.push_back({slot, query.slots[slot].fields, model.factor(slot), 0, std::move(cursor), &terms[slot]});
-        Lane &lane = lanes_.back();
-        for (uint32_t block = 0; block < lane.cursor->blocks(); ++block)
-            lane.bound = std::max(lane.bound, block_bound(lane, block));
-        by_slot_[slot] = &lane;
-        if (query.slots[slot].positive)
-            union_.push_back(&lane);
-    }
+    for (unsigned slot = 0; slot < query.slots.size(); ++slot)
+        if (terms[slot].postings > 0)
+            add_lane(slot, terms[slot]);
     std::sort(union_.begin(), union_.end(), [](const Lane *a, const Lane *b) { return a->bound < b->bound; });
     Score sum = 0;
     for (const Lane *lane : union_)
         prefix_.push_back(sum += lane->bound);
 }
 
-Score SegmentSearch::block_bound(const Lane &lane, uint32_t block) const {
-    return model_.bound(lane.factor, lane.fields, segment_.fields(), lane.cursor->ingredients(block));
+void SegmentSearch::add_lane(unsigned slot, SlotTerms &terms) {
+    const Slot &asked = query_.slots[slot];
+    if (segment_.stripped() && asked.fields != kAllFields)
+        open_ = false; // a label on a word without positions: the judge decides
+    std::unique_ptr<PostingCursor> cursor = asked.prefix ? std::make_unique<PostingCursor>(segment_, terms.together)
+                                                         : std::make_unique<PostingCursor>(segment_, terms.terms[0]);
+    Lane &lane = lanes_.emplace_back(Lane{slot, asked.fields, model_.factor(slot), std::move(cursor), &terms});
+    lane.bounds.reserve(lane.cursor->blocks());
+    for (uint32_t block = 0; block < lane.cursor->blocks(); ++block) {
+        // One more, so that 0 says that there is no posting at all.
+        lane.bounds.push_back(model_.bound(lane.factor, lane.fields, segment_.fields(), lane.cursor->ingredients(block)) + 1);
+        lane.bound = std::max(lane.bound, lane.bounds.back());
+    }
+    if (terms.postings >= kWorthKnowing)
+        for (unsigned field = 0; field < kFields; ++field)
+            if (segment_.fields() & lane.fields & 1 << field) {
+                lane.known[field] = std::make_unique_for_overwrite<Score[]>(kKnownOccurrences * 256);
+                std::fill_n(lane.known[field].get(), kKnownOccurrences * 256, kUnknown);
+            }
+    by_slot_[slot] = &lane;
+    if (asked.positive)
+        union_.push_back(&lane);
+}
+
+// The score of a posting whose word occurs in one field only.
+inline Score SegmentSearch::score_of_one(Lane &lane, unsigned field, uint8_t occurrences, uint8_t length) {
+    const unsigned row = occurrences - 1u;
+    if (row >= kKnownOccurrences || !lane.known[field])
+        return model_.saturate(lane.factor, occurrences * tables_[field][length]);
+    Score &known = lane.known[field][row * 256 + length];
+    if (known == kUnknown)
+        known = model_.saturate(lane.factor, occurrences * tables_[field][length]);
+    return known;
 }
 
 // The score of one posting of the loaded block.
-inline Score SegmentSearch::score_at(const Lane &lane, uint32_t index) {
-    const PostingCursor &cursor = *lane.cursor;
-    const uint8_t *const lengths = segment_.lengths(cursor.documents()[index]);
+Score SegmentSearch::score_at(Lane &lane, uint32_t index) {
+    PostingCursor &cursor = *lane.cursor;
     const FieldMask fields = cursor.block_fields() & lane.fields;
-    if (fields == segment_.fields() && std::has_single_bit(fields)) { // the common case, without the loop
-        const auto field = static_cast<unsigned>(std::countr_zero(fields));
-        return model_.saturate(lane.factor, cursor.frequencies(field)[index] * tables_[field][*lengths]);
-    }
     double x = 0;
-    for (unsigned field = 0; field < kFields; ++field) {
-        if (!(fields >> field & 1))
+    unsigned found = 0, last = 0;
+    for (unsigned left = fields; left != 0; left &= left - 1) {
+        const auto field = static_cast<unsigned>(std::countr_zero(left));
+        const uint8_t occurrences = cursor.occurrences(field)[index];
+        if (occurrences == 0)
             continue;
-        const uint32_t frequency = cursor.frequencies(field)[index];
-        if (frequency > 0)
-            x += frequency * tables_[field][lengths[places_[field]]];
+        ++found;
+        last = field;
+        x += occurrences * tables_[field][cursor.lengths(field)[index]];
     }
-    return model_.saturate(lane.factor, x);
+    return found == 1 ? score_of_one(lane, last, cursor.occurrences(last)[index], cursor.lengths(last)[index])
+                      : model_.saturate(lane.factor, x);
+}
+
+// The scores of postings [from, to) of the loaded block, by index; valid until the next call.
+const Score *SegmentSearch::scores_of(Lane &lane, uint32_t from, uint32_t to) {
+    PostingCursor &cursor = *lane.cursor;
+    const FieldMask fields = cursor.block_fields();
+    const auto field = static_cast<unsigned>(std::countr_zero(fields));
+    if (!std::has_single_bit(fields) || !(fields & lane.fields) || !lane.known[field]) {
+        for (uint32_t i = from; i < to; ++i)
+            block_scores_[i] = score_at(lane, i);
+        return block_scores_.data();
+    }
+    const uint8_t *const occurrences = cursor.occurrences(field), *const lengths = cursor.lengths(field);
+    const Score *const known = lane.known[field].get();
+    for (uint32_t i = from; i < to; ++i) {
+        const unsigned row = occurrences[i] - 1u;
+        Score score = row < kKnownOccurrences ? known[row * 256 + lengths[i]] : kUnknown;
+        if (score == kUnknown)
+            score = score_of_one(lane, field, occurrences[i], lengths[i]);
+        block_scores_[i] = score;
+    }
+    return block_scores_.data();
+}
+
+// Whether the word is in a field that was asked for.
+bool SegmentSearch::counts(const Lane &lane, uint32_t index) {
+    if (lane.fields == kAllFields)
+        return true;
+    for (unsigned field = 0; field < kFields; ++field)
+        if (lane.cursor->block_fields() & lane.fields & 1 << field && lane.cursor->occurrences(field)[index] > 0)
+            return true;
+    return false;
 }
 
 inline Score SegmentSearch::score_here(Lane &lane, uint32_t document) {
@@ -170,7 +217,7 @@ void SegmentSearch::occurrences(unsigned slot, std::vector<Occurrence> &found) {
     }
 }
 
-inline void SegmentSearch::consider(uint32_t document, Score score) {
+void SegmentSearch::consider(uint32_t document, Score score) {
     if (top_.wants(score) && !segment_.dead(document) && passes(document))
         top_.offer(score, segment_.place(document));
 }
@@ -203,7 +250,7 @@ void SegmentSearch::walk_required() {
     for (uint32_t block = 0; block < lead.blocks(); ++block) {
         if (block % 16 == 0)
             pause_();
-        if (block < lead.block() || block_bound(*required[0], block) + rest < top_.threshold())
+        if (block < lead.block() || required[0]->bounds[block] + rest < top_.threshold())
             continue;
         if (block != lead.block())
             lead.load_block(block);
@@ -260,23 +307,18 @@ void SegmentSearch::walk_one(Lane &lane) {
     for (uint32_t block = 0; block < cursor.blocks(); ++block) {
         if (block % 16 == 0)
             pause_();
-        if (block_bound(lane, block) < top_.threshold())
+        if (lane.bounds[block] < top_.threshold())
             continue;
         if (block != cursor.block())
             cursor.load_block(block);
-        for (uint32_t i = 0; i < cursor.count(); ++i) {
-            const Score score = score_at(lane, i);
-            if (!top_.wants(score))
-                continue;
-            cursor.skip_in_block(i);
-            if (lane.fields != kAllFields && !(fields_of(cursor.frequencies()) & lane.fields))
-                continue;
-            consider(cursor.documents()[i], score);
-        }
+        const Score *const scores = scores_of(lane, 0, cursor.count());
+        for (uint32_t i = 0; i < cursor.count(); ++i)
+            if (top_.wants(scores[i]) && counts(lane, i))
+                consider(cursor.documents()[i], scores[i]);
     }
 }
 
-// ---- some of several words, nothing else to check: windows of documents
+// ---- some of several words, and more to check: one document at a time
 
 size_t SegmentSearch::first_essential() const {
     const Score threshold = top_.threshold();
@@ -285,116 +327,6 @@ size_t SegmentSearch::first_essential() const {
         ++first;
     return first;
 }
-
-// Where one list is left that can lift a document into the result, its blocks decide.
-void SegmentSearch::skip_weak_blocks(Lane &lane, Score others) {
-    PostingCursor &cursor = *lane.cursor;
-    uint32_t block = cursor.block();
-    while (block < cursor.blocks() && block_bound(lane, block) + others < top_.threshold())
-        ++block;
-    if (block != cursor.block())
-        cursor.load_block(block);
-}
-
-void SegmentSearch::walk_windows() {
-    window_.assign(kWindow, 0);
-    touched_.assign(kWindow / 64, 0);
-    for (;;) {
-        pause_();
-        const size_t essential = first_essential();
-        uint32_t first = kNoDocument;
-        for (size_t i = essential; i < union_.size(); ++i) {
-            Lane &lane = *union_[i];
-            PostingCursor &cursor = *lane.cursor;
-            if (i + 1 == union_.size() && i == essential && cursor.index() == 0)
-                skip_weak_blocks(lane, i > 0 ? prefix_[i - 1] : 0);
-            first = std::min(first, cursor.document());
-        }
-        if (first == kNoDocument)
-            return;
-        first &= ~63u;
-        const uint32_t end = first > kNoDocument - kWindow ? kNoDocument : first + kWindow;
-        for (size_t i = essential; i < union_.size(); ++i)
-            fill_window(*union_[i], first, end);
-        settle_window(essential, first, end);
-    }
-}
-
-void SegmentSearch::fill_window(Lane &lane, uint32_t first, uint32_t end) {
-    PostingCursor &cursor = *lane.cursor;
-    const bool restricted = lane.fields != kAllFields;
-    while (cursor.document() < end) {
-        uint32_t i = cursor.index();
-        const uint32_t count = cursor.count();
-        const uint32_t *const documents = cursor.documents();
-        for (; i < count && documents[i] < end; ++i) {
-            const uint32_t at = documents[i] - first;
-            if (restricted) {
-                cursor.skip_in_block(i);
-                if (!(fields_of(cursor.frequencies()) & lane.fields))
-                    continue;
-            }
-            window_[at] += score_at(lane, i);
-            touched_[at / 64] |= uint64_t{1} << (at % 64);
-        }
-        cursor.skip_in_block(i);
-        if (i == count)
-            cursor.load_block(cursor.block() + 1);
-    }
-}
-
-// The window's documents that may still reach the result meet the words that were only to be looked up, the strongest
-// first: each looked up one by one, or, where that would be most of the list, by walking the list once.
-void SegmentSearch::settle_window(size_t essential, uint32_t first, uint32_t end) {
-    candidates_.clear();
-    for (uint32_t word = 0; word < kWindow / 64; ++word) {
-        for (uint64_t bits = touched_[word]; bits != 0; bits &= bits - 1)
-            candidates_.push_back(word * 64 + static_cast<uint32_t>(std::countr_zero(bits)));
-        touched_[word] = 0;
-    }
-    scores_.resize(candidates_.size());
-    for (size_t c = 0; c < candidates_.size(); ++c)
-        scores_[c] = std::exchange(window_[candidates_[c]], 0);
-    for (size_t i = essential; i-- > 0;) {
-        const Score threshold = top_.threshold(), others = prefix_[i];
-        size_t kept = 0;
-        for (size_t c = 0; c < candidates_.size(); ++c) {
-            candidates_[kept] = candidates_[c];
-            scores_[kept] = scores_[c];
-            kept += scores_[c] + others >= threshold;
-        }
-        candidates_.resize(kept);
-        scores_.resize(kept);
-        if (kept == 0)
-            return;
-        add_to_candidates(*union_[i], first, end);
-    }
-    for (size_t c = 0; c < candidates_.size(); ++c)
-        consider(first + candidates_[c], scores_[c]);
-}
-
-void SegmentSearch::add_to_candidates(Lane &lane, uint32_t first, uint32_t end) {
-    PostingCursor &cursor = *lane.cursor;
-    const uint64_t in_window = uint64_t{cursor.postings()} * kWindow / std::max(segment_.documents(), 1u);
-    if (candidates_.size() * 4 < in_window) {
-        for (size_t c = 0; c < candidates_.size(); ++c)
-            scores_[c] += score_here(lane, first + candidates_[c]);
-        return;
-    }
-    cursor.seek(first + candidates_[0]);
-    for (size_t c = 0; c < candidates_.size() && cursor.document() < end;) {
-        const uint32_t document = first + candidates_[c];
-        if (cursor.document() < document) {
-            cursor.next();
-            continue;
-        }
-        if (cursor.document() == document)
-            scores_[c] += score_at(lane, cursor.index());
-        ++c;
-    }
-}
-
-// ---- some of several words, and more to check: one document at a time
 
 void SegmentSearch::walk_union() {
     for (uint32_t done = 0;; ++done) {

@@ -48,34 +48,52 @@ class SegmentSearch final : private Evidence {
     void run();
 
   private:
+    // A word's postings in the segment, on their way through it.
     struct Lane {
         unsigned slot;
         FieldMask fields;
         double factor;
-        Score bound = 0;
         std::unique_ptr<PostingCursor> cursor;
         const SlotTerms *terms;
-        std::vector<std::unique_ptr<PostingCursor>> parts{}; // of a prefix, opened when positions are asked for
+        Score bound = 0;             // of all postings
+        std::vector<Score> bounds{}; // a block
+        uint32_t block = 0;          // the first one that may hold a document of the window
+        std::array<std::unique_ptr<Score[]>, kFields> known{}; // scores by occurrences and length, as far as computed
+        std::vector<std::unique_ptr<PostingCursor>> parts{};   // of a prefix, opened when positions are asked for
+    };
+    struct WindowLane {
+        Lane *lane;
+        Score bound; // of the window's postings
     };
 
+    void add_lane(unsigned slot, SlotTerms &terms);
     void walk_required();
     void walk_required_block(std::vector<Lane *> &required, const std::vector<Lane *> &optional, Score rest);
     void walk_one(Lane &lane);
-    void walk_windows();
-    void skip_weak_blocks(Lane &lane, Score others);
     void walk_union();
     void walk_all();
     size_t first_essential() const;
-    void fill_window(Lane &lane, uint32_t first, uint32_t end);
-    void settle_window(size_t essential, uint32_t first, uint32_t end);
-    void add_to_candidates(Lane &lane, uint32_t first, uint32_t end);
     void consider(uint32_t document, Score score);
     void consider_with(uint32_t document);
     bool passes(uint32_t document);
-    Score score_at(const Lane &lane, uint32_t index);
-    Score block_bound(const Lane &lane, uint32_t block) const;
+    Score score_at(Lane &lane, uint32_t index);
+    const Score *scores_of(Lane &lane, uint32_t from, uint32_t to);
+    static bool counts(const Lane &lane, uint32_t index);
+    Score score_of_one(Lane &lane, unsigned field, uint8_t occurrences, uint8_t length);
     Score score_here(Lane &lane, uint32_t document);
     void occurrences(unsigned slot, std::vector<Occurrence> &found) override;
+
+    // engine_windows.cpp
+    void walk_windows();
+    uint32_t next_document(Lane &lane, uint32_t from);
+    Score window_bound(Lane &lane, uint32_t first, uint32_t end);
+    bool bound_window(uint32_t first, uint32_t end);
+    void search_window(uint32_t first, uint32_t end, bool dense);
+    void take_candidates(Lane &lane, uint32_t first, uint32_t end, Score others);
+    template <bool Dense> void fill_window(const WindowLane &lane, uint32_t first, uint32_t end, Score bar);
+    template <bool Dense> void collect_touched(uint32_t size);
+    void settle_window(size_t essential, uint32_t first, uint32_t end);
+    void add_to_candidates(Lane &lane, uint32_t first, uint32_t end);
 
     SegmentReader &segment_;
     const Query &query_;
@@ -84,16 +102,18 @@ class SegmentSearch final : private Evidence {
     Judge *const judge_;
     const std::function<void()> &pause_;
     std::array<const double *, kFields> tables_{};
-    std::array<uint8_t, kFields> places_{}; // of a field among the segment's length codes
-    std::vector<Lane> lanes_;               // slots that occur in the segment
-    std::vector<Lane *> by_slot_;           // or none
-    std::vector<Lane *> union_;             // positive lanes, bound ascending
-    std::vector<Score> prefix_;             // sums of their bounds
+    std::vector<Lane> lanes_;     // slots that occur in the segment
+    std::vector<Lane *> by_slot_; // or none
+    std::vector<Lane *> union_;   // positive lanes, bound ascending
+    std::vector<Score> prefix_;   // sums of their bounds
     std::vector<Truth> present_;
+    std::vector<WindowLane> order_; // the same, by their bounds in the window
+    std::vector<Score> sums_;       // of those bounds
     std::vector<Score> window_;
     std::vector<uint64_t> touched_;
     std::vector<uint32_t> candidates_; // of a window, relative to its first document
     std::vector<Score> scores_;         // theirs
+    std::array<Score, kBlock> block_scores_;
     uint32_t judged_ = kNoDocument;
     bool open_;
 };

@@ -2,6 +2,9 @@
 //   per word, in byte order of the words:   blocks of 128 postings | skip table (only with more than one block) | positions
 //   between words:                          leaves of the dictionary
 //   then:                                   upper levels of the dictionary, lengths, row places, dead bits, footer
+// A block: which fields occur | width of the documents | a field: width of its occurrences, width and least of its lengths |
+// documents as differences | a field: occurrences | a field: lengths, of the postings where it occurs. The lengths repeat what
+// is in the segment's table, so that a score needs nothing from outside of its block.
 #pragma once
 
 #include "core/search/posting.h"

@@ -6,7 +6,7 @@ namespace ticketflow::core::search {
 
 namespace {
 constexpr size_t kReadAhead = 2048;
-constexpr size_t kMaxBlockBytes = 2 + kFields + kBlock * (4 + kFields);
+constexpr size_t kMaxBlockBytes = 2 + 3 * kFields + kBlock * (4 + 2 * kFields);
 } // namespace
 
 PostingCursor::PostingCursor(SegmentReader &segment, const Term &term)
@@ -41,45 +41,34 @@ void PostingCursor::make_skip_table() {
     const SkipEntry head{documents_[count_ - 1], 0, 0};
     std::memcpy(entry, &head, sizeof head);
     entry += sizeof head;
-    unsigned place = 0;
     for (unsigned field = 0; field < kFields; ++field) {
         if (!(segment_.fields() >> field & 1))
             continue;
         uint8_t shortest_once = 255, most = 0, shortest_more = 255;
         for (uint32_t i = 0; block_fields_ >> field & 1 && i < count_; ++i) {
-            const uint32_t frequency = frequencies_[field][i];
+            const uint8_t frequency = occurrences(field)[i];
             if (frequency == 0)
                 continue;
-            const uint8_t length = segment_.lengths(documents_[i])[place];
-            most = std::max(most, static_cast<uint8_t>(frequency));
+            most = std::max(most, frequency);
             uint8_t &shortest = frequency == 1 ? shortest_once : shortest_more;
-            shortest = std::min(shortest, length);
+            shortest = std::min(shortest, lengths(field)[i]);
         }
         entry[0] = shortest_once;
         entry[1] = most;
         entry[2] = shortest_more;
         entry += kIngredients;
-        ++place;
     }
 }
 
 void PostingCursor::load_block(uint32_t block) {
     block_ = block;
     index_ = count_ = 0;
+    details_ = nullptr;
     if (block >= blocks_)
         return;
     const uint32_t count = std::min(kBlock, postings_ - block * kBlock);
-    if (!memory_.empty()) {
-        block_fields_ = segment_.fields();
-        for (uint32_t i = 0; i < count; ++i) {
-            const Posting &posting = memory_[block * kBlock + i];
-            documents_[i] = posting.document;
-            for (unsigned field = 0; field < kFields; ++field)
-                frequencies_[field][i] = posting.frequencies[field];
-        }
-        count_ = count;
-        return;
-    }
+    if (!memory_.empty())
+        return take_from_memory(count);
     uint64_t from = 0, to = term_.blocks_size;
     uint32_t base = UINT32_MAX;
     if (blocks_ > 1) {
@@ -97,23 +86,48 @@ void PostingCursor::load_block(uint32_t block) {
     decode(bytes, to - from, base, count);
 }
 
+void PostingCursor::take_from_memory(uint32_t count) {
+    block_fields_ = segment_.fields();
+    for (uint32_t i = 0; i < count; ++i) {
+        const Posting &posting = memory_[block_ * kBlock + i];
+        documents_[i] = posting.document;
+        const uint8_t *code = segment_.lengths(posting.document);
+        for (unsigned field = 0; field < kFields; ++field) {
+            occurrences_[field][i] = posting.frequencies[field];
+            if (block_fields_ >> field & 1)
+                lengths_[field][i] = *code++;
+        }
+    }
+    count_ = count;
+}
+
 void PostingCursor::decode(const uint8_t *bytes, size_t size, uint32_t base, uint32_t count) {
     const FieldMask mask = bytes[0];
     const unsigned document_width = bytes[1], fields = field_count(mask);
-    if (mask == 0 || (mask & ~segment_.fields()) || document_width > 32 || size < 2 + fields)
+    if (mask == 0 || (mask & ~segment_.fields()) || document_width > 32 || size < 2 + 3 * fields)
         corrupted("a block of postings is malformed");
-    size_t expected = 2 + fields + packed_size(count, document_width);
-    for (unsigned i = 0; i < fields; ++i) {
-        if (bytes[2 + i] > 8)
-            corrupted("a frequency is too wide");
-        expected += packed_size(count, bytes[2 + i]);
+    size_t expected = 2 + 3 * fields + packed_size(count, document_width);
+    const uint8_t *column = bytes + 2;
+    for (unsigned field = 0; field < kFields; ++field) {
+        if (!(mask >> field & 1))
+            continue;
+        if (column[0] > 8 || column[1] > 8)
+            corrupted("a frequency or length is too wide");
+        expected += packed_size(count, column[0]);
+        std::memcpy(column_[field].data(), column, 3);
+        column += 3;
     }
-    if (expected != size)
+    // How many lengths there are depends on the occurrences: with one field as many as postings, else at most so many.
+    if (expected > size || (fields == 1 && expected + packed_size(count, bytes[3]) != size))
         corrupted("a block of postings has the wrong size");
-    const uint8_t *const widths = bytes + 2;
-    bytes += 2 + fields;
-    unpack(bytes, count, document_width, documents_);
-    bytes += packed_size(count, document_width);
+    block_fields_ = mask;
+    details_ = column + packed_size(count, document_width);
+    details_size_ = size - static_cast<size_t>(details_ - bytes);
+    decode_documents(column, document_width, base, count);
+}
+
+void PostingCursor::decode_documents(const uint8_t *bytes, unsigned width, uint32_t base, uint32_t count) {
+    unpack(bytes, count, width, documents_);
     uint64_t document = static_cast<uint64_t>(base) + 1;
     document &= UINT32_MAX;
     for (uint32_t i = 0; i < count; ++i) {
@@ -123,19 +137,39 @@ void PostingCursor::decode(const uint8_t *bytes, size_t size, uint32_t base, uin
     }
     if (document > segment_.documents())
         corrupted("a posting names a document that does not exist");
-    unsigned place = 0;
-    for (unsigned field = 0; field < kFields; ++field) {
-        if (!(mask >> field & 1))
-            continue;
-        unpack(bytes, count, widths[place], frequencies_[field]);
-        bytes += packed_size(count, widths[place]);
-        if (fields == 1)
-            for (uint32_t i = 0; i < count; ++i)
-                ++frequencies_[field][i];
-        ++place;
-    }
-    block_fields_ = mask;
     count_ = count;
+}
+
+void PostingCursor::decode_details() {
+    const uint8_t *bytes = details_, *const end = details_ + details_size_;
+    details_ = nullptr;
+    const bool only = field_count(block_fields_) == 1;
+    for (unsigned field = 0; field < kFields; ++field) {
+        if (!(block_fields_ >> field & 1))
+            continue;
+        unpack(bytes, count_, column_[field][0], occurrences_[field]);
+        bytes += packed_size(count_, column_[field][0]);
+        if (only)
+            for (uint32_t i = 0; i < count_; ++i)
+                ++occurrences_[field][i];
+    }
+    for (unsigned field = 0; field < kFields; ++field) {
+        if (!(block_fields_ >> field & 1))
+            continue;
+        const auto [occurrence_width, length_width, least] = column_[field];
+        uint8_t packed[kBlock];
+        uint32_t present = count_;
+        if (!only)
+            present = static_cast<uint32_t>(count_ - static_cast<uint32_t>(std::count(occurrences_[field], occurrences_[field] + count_, 0)));
+        if (packed_size(present, length_width) > static_cast<size_t>(end - bytes))
+            corrupted("a block of postings has the wrong size");
+        unpack(bytes, present, length_width, only ? lengths_[field] : packed);
+        bytes += packed_size(present, length_width);
+        for (uint32_t i = 0, from = 0; i < count_; ++i)
+            lengths_[field][i] = static_cast<uint8_t>(least + (only ? lengths_[field][i] : occurrences_[field][i] > 0 ? packed[from++] : 0));
+    }
+    if (bytes != end)
+        corrupted("a block of postings has the wrong size");
 }
 
 uint32_t PostingCursor::block_of(uint32_t document) const noexcept {
@@ -155,10 +189,12 @@ uint32_t PostingCursor::block_of(uint32_t document) const noexcept {
 }
 
 void PostingCursor::seek(uint32_t document) {
-    if (index_ >= count_ || documents_[index_] >= document)
+    if (count_ == 0 || (index_ < count_ && documents_[index_] >= document))
         return;
-    if (documents_[count_ - 1] < document) {
-        load_block(block_of(document));
+    // Who walks a block by index leaves the cursor behind its last posting.
+    const bool behind = index_ >= count_;
+    if (behind || documents_[count_ - 1] < document) {
+        load_block(std::max(block_of(document), block_ + behind));
         if (count_ == 0)
             return;
     }
@@ -201,7 +237,7 @@ std::string_view PostingCursor::positions() {
         position_at_ = static_cast<size_t>(reader.position() - bytes);
         begin = reader.position();
         for (unsigned field = 0; field < kFields; ++field)
-            for (uint32_t n = block_fields_ >> field & 1 ? frequencies_[field][position_index_] : 0; n > 0; --n)
+            for (uint32_t n = block_fields_ >> field & 1 ? occurrences(field)[position_index_] : 0; n > 0; --n)
                 reader.varint();
         if (position_index_ == index_)
             return {reinterpret_cast<const char *>(begin), static_cast<size_t>(reader.position() - begin)};

@@ -24,12 +24,17 @@ class PostingCursor {
     uint32_t count() const noexcept { return count_; }
     const uint32_t *documents() const noexcept { return documents_; }
     FieldMask block_fields() const noexcept { return block_fields_; }
-    const uint32_t *frequencies(unsigned field) const noexcept { return frequencies_[field]; }
-    uint32_t frequency(unsigned field) const noexcept {
-        return block_fields_ >> field & 1 ? frequencies_[field][index_] : 0;
+    // Of all postings of the block; what is not among block_fields() is undefined, as is the length where nothing occurs.
+    const uint8_t *occurrences(unsigned field) {
+        need_details();
+        return occurrences_[field];
     }
-
-    Frequencies frequencies() const noexcept {
+    const uint8_t *lengths(unsigned field) {
+        need_details();
+        return lengths_[field];
+    }
+    uint32_t frequency(unsigned field) { return block_fields_ >> field & 1 ? occurrences(field)[index_] : 0; }
+    Frequencies frequencies() {
         Frequencies all{};
         for (unsigned field = 0; field < kFields; ++field)
             all[field] = static_cast<uint8_t>(frequency(field));
@@ -51,6 +56,13 @@ class PostingCursor {
 
   private:
     void decode(const uint8_t *bytes, size_t size, uint32_t base, uint32_t count);
+    void decode_documents(const uint8_t *bytes, unsigned width, uint32_t base, uint32_t count);
+    void need_details() {
+        if (details_)
+            decode_details();
+    }
+    void decode_details();
+    void take_from_memory(uint32_t count);
     void make_skip_table();
 
     SegmentReader &segment_;
@@ -64,8 +76,11 @@ class PostingCursor {
     uint32_t position_block_ = kNoDocument, position_index_ = 0; // where the last call of positions() ended
     size_t position_at_ = 0;
     FieldMask block_fields_ = 0;
+    const uint8_t *details_ = nullptr; // of the block, while occurrences and lengths are not decoded
+    size_t details_size_ = 0;
+    std::array<std::array<uint8_t, 3>, kFields> column_{}; // a field: width of occurrences, width and least of lengths
     uint32_t documents_[kBlock];
-    uint32_t frequencies_[kFields][kBlock];
+    uint8_t occurrences_[kFields][kBlock], lengths_[kFields][kBlock];
 };
 
 } // namespace ticketflow::core::search

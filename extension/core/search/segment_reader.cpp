@@ -71,6 +71,8 @@ Tid SegmentReader::place(uint32_t row) {
 }
 
 bool SegmentReader::dead(uint32_t row) {
+    if (all_alive_)
+        return false;
     const uint8_t *const byte = dead_window_.at(source_, footer_.dead + row / 8, 1, source_.size() - sizeof(Footer), 256);
     return *byte >> (row % 8) & 1;
 }

@@ -21,34 +21,74 @@ void append_key(Bytes &node, std::string_view previous, std::string_view key) {
     append(node, key.substr(shared));
 }
 
-void encode_block(const std::vector<Posting> &block, uint32_t base, Bytes &to) {
-    const size_t count = block.size();
-    uint32_t values[kBlock], all = 0;
+// The encoded lengths of the documents of a segment, by field.
+class LengthTable {
+  public:
+    LengthTable(const Bytes &codes, FieldMask fields) : codes_(codes), width_(field_count(fields)) {
+        for (unsigned field = 0, place = 0; field < kFields; ++field) {
+            places_[field] = place;
+            place += fields >> field & 1;
+        }
+    }
+    uint8_t of(uint32_t document, unsigned field) const { return codes_[document * size_t{width_} + places_[field]]; }
+
+  private:
+    const Bytes &codes_;
+    const unsigned width_;
+    std::array<unsigned, kFields> places_{};
+};
+
+// What a block says of one field, ready to be packed.
+struct FieldColumn {
+    uint32_t occurrences[kBlock], lengths[kBlock];
+    size_t present = 0;
+    unsigned occurrence_width = 0, length_width = 0;
+    uint8_t least = 0;
+};
+
+FieldColumn column_of(const std::vector<Posting> &block, unsigned field, bool only, const LengthTable &table) {
+    FieldColumn column;
+    uint32_t all = 0;
+    uint8_t least = 255, most = 0;
+    for (size_t i = 0; i < block.size(); ++i) {
+        const uint32_t occurrences = block[i].frequencies[field];
+        all |= column.occurrences[i] = occurrences - only; // the only field occurs in each posting: 1 less is stored
+        if (occurrences == 0)
+            continue;
+        const uint8_t length = table.of(block[i].document, field);
+        least = std::min(least, length);
+        most = std::max(most, length);
+        column.lengths[column.present++] = length;
+    }
+    for (size_t i = 0; i < column.present; ++i)
+        column.lengths[i] -= least;
+    column.occurrence_width = bits_for(all);
+    column.length_width = bits_for(most - least);
+    column.least = least;
+    return column;
+}
+
+void encode_block(const std::vector<Posting> &block, uint32_t base, const LengthTable &table, Bytes &to) {
+    uint32_t documents[kBlock], all = 0;
     FieldMask mask = 0;
-    Frequencies largest{};
-    for (size_t i = 0; i < count; ++i) {
-        values[i] = block[i].document - base - 1;
-        all |= values[i];
+    for (size_t i = 0; i < block.size(); ++i) {
+        all |= documents[i] = block[i].document - base - 1;
         base = block[i].document;
         mask |= fields_of(block[i].frequencies);
-        for (unsigned field = 0; field < kFields; ++field)
-            largest[field] = std::max(largest[field], block[i].frequencies[field]);
     }
-    const unsigned one = field_count(mask) == 1; // then no frequency is 0, and 1 less is stored
-    const unsigned document_width = bits_for(all);
     to.push_back(mask);
-    to.push_back(static_cast<uint8_t>(document_width));
+    to.push_back(static_cast<uint8_t>(bits_for(all)));
+    std::vector<FieldColumn> columns;
     for (unsigned field = 0; field < kFields; ++field)
-        if (mask >> field & 1)
-            to.push_back(static_cast<uint8_t>(bits_for(largest[field] - one)));
-    pack(values, count, document_width, to);
-    for (unsigned field = 0; field < kFields; ++field) {
-        if (!(mask >> field & 1))
-            continue;
-        for (size_t i = 0; i < count; ++i)
-            values[i] = block[i].frequencies[field] - one;
-        pack(values, count, bits_for(largest[field] - one), to);
-    }
+        if (mask >> field & 1) {
+            const FieldColumn &column = columns.emplace_back(column_of(block, field, field_count(mask) == 1, table));
+            to.insert(to.end(), {static_cast<uint8_t>(column.occurrence_width), static_cast<uint8_t>(column.length_width), column.least});
+        }
+    pack(documents, block.size(), bits_for(all), to);
+    for (const FieldColumn &column : columns)
+        pack(column.occurrences, block.size(), column.occurrence_width, to);
+    for (const FieldColumn &column : columns)
+        pack(column.lengths, column.present, column.length_width, to);
 }
 
 } // namespace
@@ -77,14 +117,13 @@ void SegmentWriter::add(const Posting &posting, std::string_view positions) {
 }
 
 void SegmentWriter::count_ingredients(Bytes &skip) const {
-    unsigned place = 0;
-    const unsigned width = field_count(fields_);
+    const LengthTable table(lengths_, fields_);
     for (unsigned field = 0; field < kFields; ++field) {
         if (!(fields_ >> field & 1))
             continue;
         uint8_t shortest_once = 255, most = 0, shortest_more = 255;
         for (const Posting &posting : block_) {
-            const uint8_t frequency = posting.frequencies[field], length = lengths_[posting.document * size_t{width} + place];
+            const uint8_t frequency = posting.frequencies[field], length = table.of(posting.document, field);
             most = std::max(most, frequency);
             if (frequency == 1)
                 shortest_once = std::min(shortest_once, length);
@@ -92,7 +131,6 @@ void SegmentWriter::count_ingredients(Bytes &skip) const {
                 shortest_more = std::min(shortest_more, length);
         }
         skip.insert(skip.end(), {shortest_once, most, shortest_more});
-        ++place;
     }
 }
 
@@ -102,7 +140,7 @@ void SegmentWriter::close_block() {
     blocks_.clear();
     append(skip_, SkipEntry{block_.back().document, static_cast<uint32_t>(blocks_size_), positions_mark_});
     count_ingredients(skip_);
-    encode_block(block_, base_, blocks_);
+    encode_block(block_, base_, LengthTable(lengths_, fields_), blocks_);
     base_ = block_.back().document;
     block_.clear();
     blocks_size_ += blocks_.size();

@@ -176,6 +176,7 @@ void build_empty(Relation index) {
         UnlockRelationForExtension(index, ExclusiveLock);
         START_CRIT_SECTION();
         init_page(BufferGetPage(buffer), 0, PageKind::meta, reinterpret_cast<const uint8_t *>(&meta), sizeof meta);
+        put_fingerprint(BufferGetPage(buffer), kMetaBlock);
         MarkBufferDirty(buffer);
         log_newpage_buffer(buffer, true);
         END_CRIT_SECTION();

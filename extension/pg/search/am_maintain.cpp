@@ -50,12 +50,12 @@ ChainEntry seal(Relation index) {
         if (old.head != InvalidBlockNumber) {
             const Buffer tail_buffer = ReadBuffer(index, old.tail);
             LockBuffer(tail_buffer, BUFFER_LOCK_EXCLUSIVE);
-            GenericXLogState *const state = GenericXLogStart(index);
-            Meta &meta = *reinterpret_cast<Meta *>(content_of(GenericXLogRegisterBuffer(state, meta_buffer, 0)));
+            PageChange change(index);
+            Meta &meta = *reinterpret_cast<Meta *>(content_of(change.page(meta_buffer)));
             meta.sealing = old;
             meta.pending = {meta.next_id++, InvalidBlockNumber, InvalidBlockNumber, 0, 0};
-            tail_of(GenericXLogRegisterBuffer(state, tail_buffer, 0))->closed = 1;
-            GenericXLogFinish(state);
+            tail_of(change.page(tail_buffer))->closed = 1;
+            change.finish();
             UnlockReleaseBuffer(tail_buffer);
         }
         UnlockReleaseBuffer(meta_buffer);
@@ -164,11 +164,11 @@ void free_page_of(Relation index, BlockNumber block, uint64 owner) {
         const Buffer buffer = ReadBuffer(index, block);
         LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
         Page page = BufferGetPage(buffer);
-        const bool ours = !PageIsNew(page) && tail_of(page)->owner == owner && tail_of(page)->kind != PageKind::free;
+        const bool ours = is_sound(page, block) && tail_of(page)->owner == owner && tail_of(page)->kind != PageKind::free;
         if (ours) {
-            GenericXLogState *const state = GenericXLogStart(index);
-            tail_of(GenericXLogRegisterBuffer(state, buffer, 0))->kind = PageKind::free;
-            GenericXLogFinish(state);
+            PageChange change(index);
+            tail_of(change.page(buffer))->kind = PageKind::free;
+            change.finish();
         }
         UnlockReleaseBuffer(buffer);
         if (ours)
@@ -293,12 +293,14 @@ uint64 sweep(Relation index, BufferAccessStrategy strategy) {
             const Buffer buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
             LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
             Page page = BufferGetPage(buffer);
-            bool free = PageIsNew(page) || tail_of(page)->kind == PageKind::free;
+            // A damaged page is nobody's: who still needs it says so.
+            const bool sound = is_sound(page, block);
+            bool free = PageIsNew(page) || (sound && tail_of(page)->kind == PageKind::free);
             // An insert may be writing pages for the pending list that is current now, even if it was not above.
-            if (!free && lost_are_free && tail_of(page)->owner < meta.next_id && !std::binary_search(first, end, tail_of(page)->owner)) {
-                GenericXLogState *const state = GenericXLogStart(index);
-                tail_of(GenericXLogRegisterBuffer(state, buffer, 0))->kind = PageKind::free;
-                GenericXLogFinish(state);
+            if (sound && !free && lost_are_free && tail_of(page)->owner < meta.next_id && !std::binary_search(first, end, tail_of(page)->owner)) {
+                PageChange change(index);
+                tail_of(change.page(buffer))->kind = PageKind::free;
+                change.finish();
                 free = true;
             }
             UnlockReleaseBuffer(buffer);

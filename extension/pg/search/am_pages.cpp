@@ -1,5 +1,7 @@
 #include "pg/search/am_pages.h"
 
+#include "core/search/fingerprint.h"
+
 #include <string>
 
 extern "C" {
@@ -29,20 +31,36 @@ namespace {
 
 enum class Found { good, recycled, damaged };
 
-// The page is locked.
-Found inspect(Page page, uint64 owner, PageKind kind) {
+bool has_form(Page page) {
     if (PageIsNew(page) || PageGetSpecialSize(page) != sizeof(PageTail))
-        return Found::damaged;
+        return false;
     const PageHeader header = reinterpret_cast<PageHeader>(page);
-    const PageTail &tail = *tail_of(page);
-    if (tail.version != kPageVersion || header->pd_lower < SizeOfPageHeaderData || header->pd_lower > header->pd_special)
+    return tail_of(page)->version == kPageVersion && header->pd_lower >= SizeOfPageHeaderData && header->pd_lower <= header->pd_special;
+}
+
+uint32 fingerprint_of(Page page, BlockNumber block) {
+    PageTail tail = *tail_of(page);
+    tail.fingerprint = 0;
+    const uint32 of_tail = engine::fingerprint(reinterpret_cast<const uint8_t *>(&tail), sizeof tail, block);
+    return engine::fingerprint(content_of(page), used_of(page), of_tail);
+}
+
+} // namespace
+
+bool is_sound(Page page, BlockNumber block) { return has_form(page) && tail_of(page)->fingerprint == fingerprint_of(page, block); }
+
+namespace {
+
+// The page is locked. `trusted`: its fingerprint was right when it was read before.
+Found inspect(Page page, BlockNumber block, uint64 owner, PageKind kind, bool trusted = false) {
+    if (trusted ? !has_form(page) : !is_sound(page, block))
         return Found::damaged;
-    return tail.owner == owner && tail.kind == kind ? Found::good : Found::recycled;
+    return tail_of(page)->owner == owner && tail_of(page)->kind == kind ? Found::good : Found::recycled;
 }
 
 void check(Relation index, BlockNumber block, Found found) {
     if (found == Found::damaged)
-        throw_damaged(index, block, "a page is not what it should be");
+        throw_damaged(index, block, "a page is not what was written");
     // On a primary, pages are reused only when no snapshot can need them: then another owner means damage.
     if (found == Found::recycled && !RecoveryInProgress())
         throw_damaged(index, block, "a page belongs to another part of the index");
@@ -52,13 +70,37 @@ void check(Relation index, BlockNumber block, Found found) {
 
 } // namespace
 
+void put_fingerprint(Page page, BlockNumber block) { tail_of(page)->fingerprint = fingerprint_of(page, block); }
+
+Page PageChange::page(Buffer buffer) {
+    const BlockNumber block = BufferGetBlockNumber(buffer);
+    if (!is_sound(BufferGetPage(buffer), block))
+        raise_inside_call(Condition::index_corrupted, psprintf("index \"%s\" is corrupted: a page is not what was written", RelationGetRelationName(index_)),
+                          psprintf("Block %u.", block), "REINDEX rebuilds it; bm25_check reports every fault.");
+    Page page = GenericXLogRegisterBuffer(state_, buffer, 0);
+    changed_[count_++] = {page, block};
+    return page;
+}
+
+Page PageChange::new_page(Buffer buffer) {
+    Page page = GenericXLogRegisterBuffer(state_, buffer, GENERIC_XLOG_FULL_IMAGE);
+    changed_[count_++] = {page, BufferGetBlockNumber(buffer)};
+    return page;
+}
+
+void PageChange::finish() {
+    for (unsigned i = 0; i < count_; ++i)
+        put_fingerprint(changed_[i].page, changed_[i].block);
+    GenericXLogFinish(state_);
+}
+
 Meta read_meta(Relation index) {
     Meta meta;
     const bool good = call([index, &meta] {
         const Buffer buffer = ReadBuffer(index, kMetaBlock);
         LockBuffer(buffer, BUFFER_LOCK_SHARE);
         Page page = BufferGetPage(buffer);
-        const bool valid = inspect(page, 0, PageKind::meta) == Found::good;
+        const bool valid = inspect(page, kMetaBlock, 0, PageKind::meta) == Found::good;
         if (valid)
             memcpy(&meta, content_of(page), sizeof meta);
         UnlockReleaseBuffer(buffer);
@@ -112,11 +154,11 @@ void init_page(Page page, uint64 owner, PageKind kind, const uint8_t *content, s
 BlockNumber write_new_page(Relation index, uint64 owner, PageKind kind, const uint8_t *content, size_t size, BlockNumber next) {
     return call([=] {
         const Buffer buffer = allocate_page(index);
-        GenericXLogState *const state = GenericXLogStart(index);
-        Page page = GenericXLogRegisterBuffer(state, buffer, GENERIC_XLOG_FULL_IMAGE);
+        PageChange change(index);
+        Page page = change.new_page(buffer);
         init_page(page, owner, kind, content, size);
         tail_of(page)->next = next;
-        GenericXLogFinish(state);
+        change.finish();
         const BlockNumber block = BufferGetBlockNumber(buffer);
         UnlockReleaseBuffer(buffer);
         return block;
@@ -128,7 +170,7 @@ void read_page(Relation index, BlockNumber block, uint64 owner, PageKind kind, P
         const Buffer buffer = ReadBuffer(index, block);
         LockBuffer(buffer, BUFFER_LOCK_SHARE);
         Page page = BufferGetPage(buffer);
-        const Found state = inspect(page, owner, kind);
+        const Found state = inspect(page, block, owner, kind);
         if (state == Found::good) {
             copy.tail = *tail_of(page);
             copy.used = used_of(page);
@@ -145,6 +187,7 @@ PageSource::PageSource(Relation index, const SegmentEntry &entry)
     if (entry.pages != (entry.size + kPageRoom - 1) / kPageRoom || entry.pages > kMapEntries * kMapEntries)
         throw_damaged(index, kMetaBlock, "a segment's size and page count differ");
     blocks_.resize((pages_ + kMapEntries - 1) / kMapEntries);
+    trusted_.resize(blocks_.size());
     if (blocks_.size() > 1) {
         PageCopy root;
         read_page(index_, root_, owner_, PageKind::map, root);
@@ -164,6 +207,7 @@ void PageSource::load_map(uint32 part) {
     if (copy.used != count * sizeof(BlockNumber))
         throw_damaged(index_, parts_[part], "a page map has the wrong size");
     blocks_[part].resize(count);
+    trusted_[part].resize(count);
     memcpy(blocks_[part].data(), copy.content, copy.used);
 }
 
@@ -187,11 +231,13 @@ void PageSource::read(uint64_t offset, size_t length, uint8_t *to) {
         const uint32 page = static_cast<uint32>(offset / kPageRoom);
         const size_t in_page = offset % kPageRoom, part = std::min(length, kPageRoom - in_page);
         const BlockNumber block = block_of(page);
-        const Found found = call([this, block, in_page, part, to] {
+        const uint32 map = page / kMapEntries, entry = page % kMapEntries;
+        const bool trusted = trusted_[map][entry];
+        const Found found = call([this, block, in_page, part, to, trusted] {
             const Buffer buffer = ReadBuffer(index_, block);
             LockBuffer(buffer, BUFFER_LOCK_SHARE);
             Page content = BufferGetPage(buffer);
-            Found state = inspect(content, owner_, PageKind::segment);
+            Found state = inspect(content, block, owner_, PageKind::segment, trusted);
             if (state == Found::good && used_of(content) < in_page + part)
                 state = Found::damaged;
             if (state == Found::good)
@@ -200,6 +246,7 @@ void PageSource::read(uint64_t offset, size_t length, uint8_t *to) {
             return state;
         });
         check(index_, block, found);
+        trusted_[map][entry] = true;
         offset += part;
         to += part;
         length -= part;

@@ -1,5 +1,6 @@
 // Pages of a `ticketflow` index. Every page names its owner: the segment or pending list that it was written for, by a
-// number that is never used again. Who reads a page for one owner and finds another knows that it was recycled.
+// number that is never used again. Who reads a page for one owner and finds another knows that it was recycled. And every page
+// carries a fingerprint of its content and place, so that a damaged one is an error and never a wrong row.
 #pragma once
 
 #include "core/search/engine.h"
@@ -29,7 +30,7 @@ struct PageTail {
     uint16 version;
     BlockNumber next; // of a pending list
     uint32 closed;    // a pending list's last page that takes no more documents
-    uint32 unused;
+    uint32 fingerprint; // of content and tail, at this place
 };
 static_assert(sizeof(PageTail) == 24);
 inline constexpr size_t kPageRoom = BLCKSZ - SizeOfPageHeaderData - sizeof(PageTail);
@@ -38,6 +39,24 @@ inline constexpr size_t kMapEntries = kPageRoom / sizeof(BlockNumber);
 inline PageTail *tail_of(Page page) { return reinterpret_cast<PageTail *>(PageGetSpecialPointer(page)); }
 inline uint8_t *content_of(Page page) { return reinterpret_cast<uint8_t *>(PageGetContents(page)); }
 inline size_t used_of(Page page) { return reinterpret_cast<PageHeader>(page)->pd_lower - SizeOfPageHeaderData; }
+
+// Inside call(): a change of some pages, logged as one. Refuses to change a page that is damaged: a new fingerprint would hide it.
+class PageChange {
+  public:
+    explicit PageChange(Relation index) : index_(index), state_(GenericXLogStart(index)) {}
+    Page page(Buffer buffer);
+    Page new_page(Buffer buffer); // whatever it held
+    void finish();
+
+  private:
+    Relation const index_;
+    GenericXLogState *const state_;
+    struct {
+        Page page;
+        BlockNumber block;
+    } changed_[MAX_GENERIC_XLOG_PAGES];
+    unsigned count_ = 0;
+};
 
 // One segment, as the first page lists it.
 struct SegmentEntry {
@@ -84,10 +103,9 @@ template <class F> void update_meta(Relation index, F &&f) {
     call([index, &f] {
         const Buffer buffer = ReadBuffer(index, kMetaBlock);
         LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-        GenericXLogState *const state = GenericXLogStart(index);
-        Page page = GenericXLogRegisterBuffer(state, buffer, 0);
-        f(*reinterpret_cast<Meta *>(content_of(page)));
-        GenericXLogFinish(state);
+        PageChange change(index);
+        f(*reinterpret_cast<Meta *>(content_of(change.page(buffer))));
+        change.finish();
         UnlockReleaseBuffer(buffer);
     });
 }
@@ -95,6 +113,9 @@ template <class F> void update_meta(Relation index, F &&f) {
 // Inside call(): a page that nobody uses, exclusively locked; from the free list or at the end of the file.
 Buffer allocate_page(Relation index);
 void init_page(Page page, uint64 owner, PageKind kind, const uint8_t *content, size_t size);
+void put_fingerprint(Page page, BlockNumber block);
+// Whether the page is what was written there. Only then may its tail be looked at. It is locked.
+bool is_sound(Page page, BlockNumber block);
 // Writes a new page and returns its number.
 BlockNumber write_new_page(Relation index, uint64 owner, PageKind kind, const uint8_t *content, size_t size,
                            BlockNumber next = InvalidBlockNumber);
@@ -125,6 +146,7 @@ class PageSource final : public engine::Source {
     const uint32 pages_;
     std::vector<BlockNumber> parts_;                // of the map, where the root lists parts
     std::vector<std::vector<BlockNumber>> blocks_;  // a part
+    std::vector<std::vector<bool>> trusted_;        // whose fingerprint was right, a part
 };
 
 class PageSink final : public engine::Sink {

@@ -16,6 +16,8 @@ Appended append_to_tail(Relation index, const ChainEntry &chain, const engine::B
         const Buffer buffer = ReadBuffer(index, chain.tail);
         LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
         Page page = BufferGetPage(buffer);
+        if (!is_sound(page, chain.tail))
+            PageChange(index).page(buffer); // says so
         const PageTail &tail = *tail_of(page);
         Appended result = Appended::done;
         if (tail.owner != chain.id || tail.kind != PageKind::pending || tail.closed || tail.next != InvalidBlockNumber)
@@ -23,11 +25,11 @@ Appended append_to_tail(Relation index, const ChainEntry &chain, const engine::B
         else if (used_of(page) + size > kPageRoom)
             result = Appended::no_room;
         if (result == Appended::done) {
-            GenericXLogState *const state = GenericXLogStart(index);
-            Page copy = GenericXLogRegisterBuffer(state, buffer, 0);
+            PageChange change(index);
+            Page copy = change.page(buffer);
             memcpy(content_of(copy) + used_of(copy), bytes, size);
             reinterpret_cast<PageHeader>(copy)->pd_lower += static_cast<LocationIndex>(size);
-            GenericXLogFinish(state);
+            change.finish();
         }
         UnlockReleaseBuffer(buffer);
         return result;
@@ -41,9 +43,9 @@ void free_page(Relation index, BlockNumber block, uint64 owner) {
         LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
         const PageTail &tail = *tail_of(BufferGetPage(buffer));
         if (tail.owner == owner && tail.kind == PageKind::pending) {
-            GenericXLogState *const state = GenericXLogStart(index);
-            tail_of(GenericXLogRegisterBuffer(state, buffer, 0))->kind = PageKind::free;
-            GenericXLogFinish(state);
+            PageChange change(index);
+            tail_of(change.page(buffer))->kind = PageKind::free;
+            change.finish();
         }
         UnlockReleaseBuffer(buffer);
     });
@@ -69,15 +71,15 @@ bool append_pages(Relation index, const ChainEntry &chain, const engine::Bytes &
                 tail_buffer = ReadBuffer(index, current.tail);
                 LockBuffer(tail_buffer, BUFFER_LOCK_EXCLUSIVE);
             }
-            GenericXLogState *const state = GenericXLogStart(index);
-            Meta &meta = *reinterpret_cast<Meta *>(content_of(GenericXLogRegisterBuffer(state, meta_buffer, 0)));
+            PageChange change(index);
+            Meta &meta = *reinterpret_cast<Meta *>(content_of(change.page(meta_buffer)));
             if (tail_buffer != InvalidBuffer)
-                tail_of(GenericXLogRegisterBuffer(state, tail_buffer, 0))->next = first;
+                tail_of(change.page(tail_buffer))->next = first;
             else
                 meta.pending.head = first;
             meta.pending.tail = last;
             meta.pending.pages += count;
-            GenericXLogFinish(state);
+            change.finish();
             if (tail_buffer != InvalidBuffer)
                 UnlockReleaseBuffer(tail_buffer);
         }

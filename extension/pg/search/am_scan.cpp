@@ -125,7 +125,8 @@ bool RankedScan::begin_phase(Phase phase) {
 bool RankedScan::begin_search(bool ranked) {
     auto question = std::make_unique<Question>();
     for (const OwnQuery &query : required_)
-        question->require(query.get(), false);
+        if (!(ranked && rank_ && query == *rank_)) // the usual case: asked once, it stays a plain question
+            question->require(query.get(), false);
     if (rank_)
         question->require(rank_->get(), ranked, !ranked);
     if (!question->finish())

@@ -25,6 +25,9 @@ Search::Search(Relation index, const Question &question, bool results)
         sources_.push_back(std::make_unique<PageSource>(index, meta.segment[i]));
         segments_.push_back(std::make_unique<engine::SegmentReader>(*sources_.back()));
         engine::SegmentReader &segment = *segments_.back();
+        // A row that VACUUM marks later was dead to this query's snapshot already.
+        if (meta.segment[i].dead == 0)
+            segment.assume_alive();
         statistics_.documents += segment.documents();
         for (unsigned field = 0; field < engine::kFields; ++field)
             statistics_.total_length[field] += segment.footer().total_length[field];

@@ -30,11 +30,11 @@ void mark_records(Relation index, BlockNumber block, const std::vector<uint32> &
     call([=] {
         const Buffer buffer = ReadBuffer(index, block);
         LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-        GenericXLogState *const state = GenericXLogStart(index);
-        uint8_t *const content = content_of(GenericXLogRegisterBuffer(state, buffer, 0));
+        PageChange change(index);
+        uint8_t *const content = content_of(change.page(buffer));
         for (size_t i = 0; i < count; ++i)
             content[first[i] + offsetof(engine::RecordHead, flags)] |= engine::kRecordDead;
-        GenericXLogFinish(state);
+        change.finish();
         UnlockReleaseBuffer(buffer);
     });
 }
@@ -79,19 +79,19 @@ void mark_rows(Relation index, const SegmentEntry &entry, BlockNumber block, uin
     const bool ours = call([=, &entry] {
         const Buffer buffer = ReadBuffer(index, block);
         LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-        const bool good = tail_of(BufferGetPage(buffer))->owner == entry.id;
+        const bool good = is_sound(BufferGetPage(buffer), block) && tail_of(BufferGetPage(buffer))->owner == entry.id;
         if (good) {
-            GenericXLogState *const state = GenericXLogStart(index);
-            uint8_t *const content = content_of(GenericXLogRegisterBuffer(state, buffer, 0));
+            PageChange change(index);
+            uint8_t *const content = content_of(change.page(buffer));
             for (size_t i = 0; i < count; ++i)
                 content[dead_start + first[i] / 8 - page_start] |= static_cast<uint8_t>(1 << (first[i] % 8));
-            GenericXLogFinish(state);
+            change.finish();
         }
         UnlockReleaseBuffer(buffer);
         return good;
     });
     if (!ours)
-        throw_damaged(index, block, "a page belongs to another part of the index");
+        throw_damaged(index, block, "a page is not what was written, or belongs to another part of the index");
 }
 
 void mark_segment(Relation index, const SegmentEntry &entry, Counter &counter) {
@@ -99,7 +99,7 @@ void mark_segment(Relation index, const SegmentEntry &entry, Counter &counter) {
     engine::SegmentReader segment(source);
     const uint64 dead_start = segment.footer().dead;
     std::vector<uint32> dead;
-    uint32 marked = 0, page = 0;
+    uint32 marked = 0, page = 0, before = 0;
     auto flush = [&] {
         if (!dead.empty())
             mark_rows(index, entry, source.block_of(page), uint64{page} * kPageRoom, dead_start, dead);
@@ -109,8 +109,10 @@ void mark_segment(Relation index, const SegmentEntry &entry, Counter &counter) {
     for (uint32 row = 0; row < segment.rows(); ++row) {
         if (row % 1024 == 0)
             call([] { vacuum_delay(); });
-        if (segment.dead(row))
+        if (segment.dead(row)) {
+            ++before;
             continue;
+        }
         if (!counter.is_dead(segment.place(row))) {
             ++counter.left;
             continue;
@@ -122,14 +124,16 @@ void mark_segment(Relation index, const SegmentEntry &entry, Counter &counter) {
         dead.push_back(row);
     }
     flush();
-    if (marked == 0)
-        return;
     counter.removed += marked;
+    // All of them, with what a crash has kept from being counted: searches do not look for dead rows where none are counted.
+    const uint32 all = before + marked;
+    if (all == entry.dead)
+        return;
     const uint64 id = entry.id;
-    update_meta(index, [id, marked](Meta &meta) {
+    update_meta(index, [id, all](Meta &meta) {
         for (uint32 i = 0; i < meta.segments; ++i)
             if (meta.segment[i].id == id)
-                meta.segment[i].dead += marked;
+                meta.segment[i].dead = all;
     });
 }
 

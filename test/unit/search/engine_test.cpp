@@ -186,3 +186,25 @@ TEST(SearchDecoder, DamageIsFoundOrHarmless) {
     }
     EXPECT_GT(refused, 400u);
 }
+
+// A word in 70,000 documents, in its own dictionary of one word: counts, offsets and blocks beyond 16 bits.
+TEST(SearchEngine, CountsBeyondSixteenBits) {
+    Accumulator accumulator;
+    const std::string positions(1, '\1');
+    for (uint32_t i = 0; i < 70000 * 2; ++i) {
+        const Word word{"all", {1, 0, 0, 0}, positions};
+        accumulator.add({(Tid{i} / 100) << 16 | (i % 100 + 1), false, false, {encode_length(1 + i % 50), 0, 0, 0}, std::span(&word, 1)});
+    }
+    MemorySink sink;
+    accumulator.write(sink);
+    Segment segment(std::move(sink.taken));
+    Query query;
+    const unsigned slot = query.slot("all", false, kAllFields);
+    query.slots[slot].count = 1;
+    query.gate.set_root(query.gate.word(slot));
+    query.finish();
+    Resolved resolved({&segment}, query);
+    EXPECT_EQ(resolved.statistics.postings[0], 140000u);
+    const Model model({}, resolved.statistics, query);
+    expect_same(all_by_oracle({&segment}, nullptr, query, model), all_by_engine({&segment}, nullptr, query, model, resolved, 5000), "one word");
+}
