@@ -95,6 +95,16 @@ Settings settings_of(const Config &config, const RoleSettings *role, const Reque
     return out;
 }
 
+void append_literal(std::string &out, std::string_view text) {
+    if (text.find_first_of("'\\") != std::string_view::npos) {
+        out += quote_literal(text);
+        return;
+    }
+    out += '\'';
+    out += text;
+    out += '\'';
+}
+
 // One small number comes back instead of all the values.
 Step settings_step(Settings settings) {
     Step step;
@@ -103,7 +113,7 @@ Step settings_step(Settings settings) {
     for (size_t i = 0; i < settings.size(); ++i) {
         step.sql += i == 0 ? "SELECT pg_catalog.num_nulls(" : i % kMostInCall == 0 ? "), pg_catalog.num_nulls(" : ", ";
         step.sql += "pg_catalog.set_config(";
-        step.sql += quote_literal(settings[i].name);
+        append_literal(step.sql, settings[i].name);
         step.sql += ", $";
         step.sql += std::to_string(i + 1);
         step.sql += ", true)";
@@ -211,7 +221,7 @@ Batch make_batch(const Config &config, const SchemaCache &cache, const Request &
     const RoleSettings *role_settings = cache.role(role);
     std::string isolation = isolation_of(call, role_settings);
     bool limits_rows = call.preferences.strict() && call.preferences.max_affected;
-    batch.decide = !call.read_only && !call.rollback && !call.function->fails_by_row && (call.singular || limits_rows);
+    batch.decide = !call.read_only && !call.rollback && !call.plain && (call.singular || limits_rows);
     batch.explicit_transaction = !isolation.empty() || call.rollback || batch.decide;
     if (batch.explicit_transaction)
         batch.steps.push_back(plain("BEGIN" + (isolation.empty() ? "" : " ISOLATION LEVEL " + isolation) +

@@ -224,8 +224,9 @@ void choose_ending(const Request &request, const Config &config, Call &call) {
 }
 
 // A failed sign-in is a row that counts the attempt. Were the client free to have an error made of it (406 for no row that fits a
-// filter, say), the attempt would be rolled back and guessing free.
+// filter, say), the attempt would be rolled back and guessing free; were she free to name its columns, she could choose who she is.
 void keep_plain(const Query &query, Call &call) {
+    call.plain = true;
     bool shaped = !query.select.empty() || !query.filters.empty() || !query.order.empty() || query.limit || query.offset;
     if (shaped)
         throw failure::plain_only(call.function->qualified());
@@ -268,7 +269,7 @@ Call plan_call(const Request &request, const SchemaCache &cache, const Config &c
     for (const auto &value : body.values)
         names.insert(value.name);
     call.function = &find_function(cache, call.schema, name, names, body.raw);
-    if (call.function->fails_by_row)
+    if (call.function->fails_by_row || config.is_login(call.schema, name))
         keep_plain(query, call);
 
     Media media = choose_media(request, *call.function, config);

@@ -40,6 +40,7 @@ struct Call {
     bool object = false;   // the answer is the element itself, not an array
     bool read_only = false;
     bool head = false;
+    bool plain = false;    // what it writes is kept whatever the answer looks like, and nobody shapes the answer
     RowRange range;
     Preferences preferences;
     std::string schema;

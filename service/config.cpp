@@ -137,6 +137,13 @@ void Config::finish() {
         throw ConfigError("\"server-tls-certificate\" and \"server-tls-key\" go together");
 }
 
+bool Config::is_login(const std::string &schema, const std::string &function) const {
+    for (const auto &name : login_functions)
+        if (name == schema + "." + function || (name == function && schema == schemas[0]))
+            return true;
+    return false;
+}
+
 void load_config_file(Config &config, const std::string &path) {
     std::ifstream in(path);
     if (!in)

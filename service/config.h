@@ -41,6 +41,8 @@ struct Config {
     Config(); // the defaults
     void set(std::string_view name, std::string_view value);
     void finish();
+    // Whether db-login names the function: with its schema, or without and it is in the first exposed one.
+    bool is_login(const std::string &schema, const std::string &function) const;
 };
 
 // Says which setting is wrong, why, and what is allowed.

@@ -14,7 +14,7 @@ const std::vector<Option> &config_options() {
         {"db-authenticate", &Config::db_authenticate, "",
          "Function (user, issued at) that sets role and identity for a token; empty takes the role in the token", ""},
         {"db-authenticate-key", &Config::db_authenticate_key, "", "Function (key) that does it for an API key", ""},
-        {"db-login", &Config::db_login, "", "Functions that check a password; the service signs a token for who they name", ""},
+        {"db-login", &Config::db_login, "", "Functions that check a password; the service signs a token for who they name. Called plainly, without select and the like", ""},
         {"db-pool", &Config::db_pool, "10", "Connections to the database, over all threads", "1..1000"},
         {"db-pool-queue", &Config::db_pool_queue, "1000", "Requests that may wait for a connection; more get 503 at once", "0..1000000"},
         {"db-pool-acquisition-timeout", &Config::db_pool_timeout, "10", "Seconds a request waits for a connection, then 504", "1..3600"},

@@ -42,6 +42,15 @@ std::optional<Error> check_coding(const Request &request) {
     return malformed("the end of the body cannot be found");
 }
 
+// A value that goes on in the next line. The parser would join them; programs in front of us may not, or may check one line.
+bool is_folded(std::string_view bytes) {
+    std::string_view head = bytes.substr(0, bytes.find("\r\n\r\n"));
+    for (size_t at = 0; (at = head.find("\r\n", at)) != std::string_view::npos; at += 2)
+        if (at + 2 < head.size() && (head[at + 2] == ' ' || head[at + 2] == '\t'))
+            return true;
+    return false;
+}
+
 // What the parser leaves open and RFC 9112 does not.
 std::optional<Error> check_head(const Request &request, unsigned version) {
     for (auto name : kSingletons) {
@@ -85,8 +94,13 @@ void RequestReader::received(size_t count) {
 
 void RequestReader::parse() {
     while (buffer_.size() > 0 && state_ != State::complete && state_ != State::failed) {
+        auto bytes = buffer_.data();
+        if (!request_ && is_folded({static_cast<const char *>(bytes.data()), bytes.size()})) {
+            fail(malformed("a header goes on in the next line"));
+            return;
+        }
         beast::error_code ec;
-        size_t used = parser_->http.put(buffer_.data(), ec);
+        size_t used = parser_->http.put(bytes, ec);
         buffer_.consume(used);
         state_ = parser_->http.is_header_done() ? State::body : State::head;
         if (ec && ec != beast::http::error::need_more)

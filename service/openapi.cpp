@@ -3,7 +3,6 @@
 #include "errors.h"
 #include "text.h"
 
-#include <algorithm>
 #include <boost/json.hpp>
 #include <map>
 #include <set>
@@ -152,8 +151,7 @@ json::object login_schema(const Function &function) {
 
 json::object responses_of(const Function &function, const Config &config) {
     json::object out;
-    const auto &logins = config.login_functions;
-    bool login = std::find(logins.begin(), logins.end(), function.name) != logins.end();
+    bool login = config.is_login(function.schema, function.name);
     if (function.returns_void) {
         out["204"] = {{"description", "Done; there is nothing to return."}};
     } else {
@@ -260,7 +258,7 @@ void each_function(const SchemaCache &cache, const std::string &schema, const st
 
 json::object swagger_parameter(const Argument &argument) {
     json::object out = schema_of(argument.type, true);
-    if (!out.contains("type")) // of json, which a query string writes as text
+    if (!out.contains("type") || out["type"] == "object") // of json and composites, which a query string writes as text
         out["type"] = "string";
     out["name"] = argument.name;
     out["in"] = "query";

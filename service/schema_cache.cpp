@@ -157,7 +157,8 @@ bool read_function(Function &function, const json::object &object, const Config 
         function.media_type = type_name;
     read_config(function, object.at("config"), config);
     bool callable = read_arguments(function, object);
-    function.fails_by_row = std::any_of(function.columns.begin(), function.columns.end(), [](const auto &c) { return c.name == "error_code"; });
+    auto reports = [](const Column &column) { return column.name == "error_code"; };
+    function.fails_by_row = function.volatility == 'v' && std::any_of(function.columns.begin(), function.columns.end(), reports);
     return callable;
 }
 

@@ -41,7 +41,7 @@ struct Function {
     char volatility = 'v'; // v, s, i
     bool returns_set = false, returns_void = false;
     bool composite = false; // rows with known columns; false for scalars and for bare `record`
-    bool fails_by_row = false; // has a column error_code: what it counted must be committed, whatever the answer looks like
+    bool fails_by_row = false; // writes, and has a column error_code: what it counted must be committed, whatever the answer
     std::string media_type; // where the result is a domain named like a media type
     Type returns;
     std::vector<Argument> arguments;

@@ -118,8 +118,7 @@ Task<Answer> Service::call(const Request &request, Running &running) {
     } catch (const Error &error) {
         answer = answer_from(error);
     }
-    const auto &logins = settings.config->login_functions;
-    if (answer.code.empty() && std::find(logins.begin(), logins.end(), name) != logins.end())
+    if (answer.code.empty() && settings.config->is_login(call.schema, name))
         answer_login(*settings.keys, *settings.config, precise_time(), answer);
     // Shared caches leave answers to Authorization alone, but know nothing of other ways to say who one is.
     if (!identity.key.empty() && !answer.has("Cache-Control"))

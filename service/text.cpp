@@ -205,12 +205,7 @@ std::string quote_ident(std::string_view name) {
 }
 
 std::string quote_literal(std::string_view text) {
-    bool plain = text.find_first_of("'\\") == std::string_view::npos;
-    std::string out;
-    out.reserve(text.size() + 4);
-    out += text.find('\\') == std::string_view::npos ? "'" : " E'";
-    if (plain)
-        return out.append(text) += '\'';
+    std::string out = text.find('\\') == std::string_view::npos ? "'" : " E'";
     for (char c : text) {
         if (c == '\'' || c == '\\')
             out += c;

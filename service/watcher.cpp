@@ -146,8 +146,11 @@ void Watcher::run() {
             continue;
         }
         backoff_ = 0;
-        wait(kLookAround);
-        notifications();
+        notifications(); // those that came while the catalog was read are not in the socket any more
+        if (!reload_ && !stop_) {
+            wait(kLookAround);
+            notifications();
+        }
         if (reload_ && !stop_) {
             wait(kDebounce);
             notifications();

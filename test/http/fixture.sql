@@ -138,4 +138,6 @@ CREATE TABLE public.attempts (name text);
 GRANT ALL ON public.attempts TO anon, agent, slowpoke;
 CREATE FUNCTION try(name text) RETURNS TABLE (ok boolean, error_code text) LANGUAGE sql VOLATILE
   AS $$ INSERT INTO attempts VALUES (name); SELECT name = 'right', CASE WHEN name <> 'right' THEN 'PT401' END $$;
+CREATE FUNCTION signin(who text) RETURNS TABLE (user_id text, other text) LANGUAGE sql STABLE AS $$ SELECT who, 'u-admin' $$;
+CREATE FUNCTION api2.signin(who text) RETURNS TABLE (user_id text) LANGUAGE sql STABLE AS 'SELECT who';
 CREATE FUNCTION api2.only_there() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 2';

@@ -103,6 +103,14 @@ def test_abuse(common, database):
         tap.equal((answer.status, answer.text, psql(database, "SELECT count(*) FROM attempts")), (400, right.text, str(counted)), f"and not called with ?{query}")
     service.stop()
 
+    service = Service(**common, db_login="signin", db_schemas="api,api2")
+    signed = service.request("POST", "/rpc/signin", '{"who":"u1"}', JSON)
+    tap.equal((signed.status, signed.json["user_id"], "token" in signed.json), (200, "u1", True), "a function of db-login signs in")
+    for query in ("select=user_id:other", "select=other,user_id:other", "limit=1"):
+        tap.equal(service.request("POST", "/rpc/signin?" + query, '{"who":"u1"}', JSON).status, 400, f"as whom it says, whatever the client asks: {query}")
+    tap.equal(service.request("POST", "/rpc/signin", '{"who":"u1"}', {**JSON, "Content-Profile": "api2"}).json, [{"user_id": "u1"}], "one of that name in another schema does not")
+    service.stop()
+
 
 def main():
     database = make_database("engine", "http_hostile")

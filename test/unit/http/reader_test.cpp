@@ -67,6 +67,15 @@ TEST(HttpReader, FramingThatOthersReadOtherwise) {
     EXPECT_EQ(with("Host: y\r\n"), 400);
     EXPECT_EQ(with("Bad Name: y\r\n"), 400);
     EXPECT_EQ(with(std::string("X: a\0b\r\n", 8)), 400);
+    EXPECT_EQ(with("X: a\r\n b\r\n"), 400) << "a fold";
+    EXPECT_EQ(with("X: a\r\n\tb: c\r\n"), 400);
+    std::string folded = "GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\n y\r\nX: z\r\n\r\n";
+    for (size_t cut = 0; cut <= folded.size(); ++cut) {
+        RequestReader reader(4096, 1000);
+        feed(reader, folded.substr(0, cut));
+        feed(reader, folded.substr(cut));
+        EXPECT_EQ(reader.state(), State::failed) << cut;
+    }
     EXPECT_EQ(status_of("GET / HTTP/1.1\r\n\r\n"), 400) << "no host";
     EXPECT_EQ(status_of("GET / HTTP/1.0\r\n\r\n"), 200) << "which HTTP/1.0 need not name";
     EXPECT_EQ(status_of("GET / HTTP/1.1\r\nHost:\r\n\r\n"), 200) << "but may be empty";
