@@ -19,7 +19,7 @@ is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 port=20000
 until is_free "$port" && is_free $((port + 1)) && is_free $((port + 2)); do port=$((port + 7)); done
 
-echo 1..12
+echo 1..13
 scripts/demo --port "$port" >"$output" 2>&1
 report $? "the demo runs to its end"
 for sign in 'TKT-20[0-9][0-9]-[0-9]{4}' '<mark>' 'in_progress' 'typical ticket' '"snippet":' 'psql -h'; do
@@ -35,6 +35,11 @@ bash -c "$command" 2>/dev/null | grep -q '"snippet":'
 report $? "the command that it prints works as printed"
 scripts/demo --port "$port" >"$output" 2>&1
 report $? "it runs again"
+made_with=$(cat "$TICKETFLOW_VAR/made_with")
+echo older >"$TICKETFLOW_VAR/made_with"
+! scripts/demo --port "$port" >"$output" 2>&1 && tail -1 "$output" | grep -q -- '--reset'
+report $? "after a change of the scripts it says what to do"
+echo "$made_with" >"$TICKETFLOW_VAR/made_with"
 scripts/demo --stop >"$output" 2>&1 && is_free "$port" && is_free $((port + 1))
 report $? "--stop frees the ports"
 python3 -m http.server "$port" --bind 127.0.0.1 >/dev/null 2>&1 &
