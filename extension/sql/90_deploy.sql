@@ -78,7 +78,7 @@ COMMENT ON PROCEDURE @extschema@.deploy(text, text, text) IS
   'Creates or upgrades a desk: its tables in schema desk, the functions that HTTP exposes in schema api, the views for '
   'reporting tools in schema report. One transaction, idempotent; applied migrations are recorded in <desk>.ticketflow_migrations. '
   'Errors: 42602 bad schema name, 55P03 another deploy runs, 42P07 a foreign object is in the way, 55006 a schema of another desk, '
-  '42501 everybody may create in one of the schemas, or a function or view of the desk belongs to a stranger, 55000 a migration was altered. '
+  '42501 everybody may create in one of the schemas, or it or something in it belongs to a stranger, 55000 a migration was altered. '
   'Warns where another role may create in them.';
 
 -- private section
@@ -168,8 +168,8 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.deploy_check_other_desks(text, text, text) IS 'Private to deploy(): refuses schemas of another desk (55006).';
 
--- Functions of a desk run with its owner's rights and find names in these schemas: whoever creates there, or owns one of
--- the functions or views, could act as the owner.
+-- Functions of a desk run with its owner's rights and find names in these schemas: whoever owns one or creates there, or
+-- made anything there once, could act as the owner.
 CREATE OR REPLACE FUNCTION @extschema@.deploy_check_strangers(desk text, api text, report text) RETURNS void
 LANGUAGE plpgsql STABLE
 AS $$
@@ -177,13 +177,29 @@ DECLARE
   schemas oid[] := ARRAY(
     SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname IN (desk, api, report)
     UNION SELECT e.extnamespace FROM pg_catalog.pg_extension e WHERE e.extname IN ('ticketflow', 'pgcrypto'));
+  database_owner oid := (SELECT d.datdba FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database());
+  -- Superusers need no trick; the desk's owner, past and present, is whom it concerns; who owns the database has no right over superusers.
+  trusted oid[] := ARRAY(
+    SELECT r.oid FROM pg_catalog.pg_roles r
+     WHERE r.rolsuper OR r.rolname = CURRENT_USER
+        OR r.oid = (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass(pg_catalog.format('%I.ticketflow_desk', desk)))
+        OR r.oid = database_owner AND NOT (SELECT me.rolsuper FROM pg_catalog.pg_roles me WHERE me.rolname = CURRENT_USER));
   scripts text := (SELECT pg_catalog.string_agg(s.body, E'\n') FROM @extschema@.desk_scripts() s WHERE s.kind <> 'migrations');
   it record;
 BEGIN
   FOR it IN
+    SELECT n.nspname AS schema, pg_catalog.pg_get_userbyid(o.owner) AS role FROM pg_catalog.pg_namespace n
+     CROSS JOIN LATERAL (SELECT CASE n.nspowner WHEN 'pg_database_owner'::regrole THEN database_owner ELSE n.nspowner END AS owner) o
+     WHERE n.oid = ANY (schemas) AND o.owner <> ALL (trusted)
+  LOOP
+    RAISE EXCEPTION 'schema "%" belongs to role "%"', it.schema, it.role
+      USING ERRCODE = 'insufficient_privilege', DETAIL = 'A function that this role makes there could run with the rights of the desk''s owner.',
+            HINT = pg_catalog.format('Deploy as %I, or into schemas of your own.', it.role);
+  END LOOP;
+  FOR it IN
     SELECT n.nspname AS schema, a.grantee, pg_catalog.pg_get_userbyid(a.grantee) AS role
       FROM pg_catalog.pg_namespace n CROSS JOIN LATERAL pg_catalog.aclexplode(n.nspacl) a
-     WHERE n.oid = ANY (schemas) AND a.privilege_type = 'CREATE' AND a.grantee <> n.nspowner AND a.grantee <> CURRENT_USER::regrole
+     WHERE n.oid = ANY (schemas) AND a.privilege_type = 'CREATE' AND a.grantee <> n.nspowner AND a.grantee <> ALL (trusted)
      ORDER BY a.grantee
   LOOP
     IF it.grantee = 0 THEN
@@ -196,20 +212,22 @@ BEGIN
   END LOOP;
   FOR it IN
     SELECT 'function' AS kind, p.oid::regprocedure::text AS name, p.proowner AS owner FROM pg_catalog.pg_proc p
-     WHERE p.pronamespace = ANY (schemas) AND pg_catalog.strpos(scripts, 'FUNCTION ' || p.proname || '(') > 0
+     WHERE p.pronamespace = ANY (schemas)
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+    UNION ALL
+    SELECT 'operator', o.oid::regoperator::text, o.oprowner FROM pg_catalog.pg_operator o
+     WHERE o.oprnamespace = ANY (schemas)
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_operator'::regclass AND d.objid = o.oid AND d.deptype = 'e')
     UNION ALL
     SELECT 'view', c.oid::regclass::text, c.relowner FROM pg_catalog.pg_class c
      WHERE c.relnamespace = ANY (schemas) AND c.relkind = 'v' AND pg_catalog.strpos(scripts, 'VIEW ' || c.relname || ' ') > 0
   LOOP
-    -- The owner of the desk, past and present, is whom deploying concerns; a superuser needs no trick.
-    CONTINUE WHEN it.owner = CURRENT_USER::regrole OR (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.oid = it.owner)
-      OR it.owner = (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass(pg_catalog.format('%I.ticketflow_desk', desk)));
+    CONTINUE WHEN it.owner = ANY (trusted);
     RAISE EXCEPTION '% % belongs to role "%"', it.kind, it.name, pg_catalog.pg_get_userbyid(it.owner)
-      USING ERRCODE = 'insufficient_privilege', DETAIL = 'The desk has one of that name, which would stay that role''s to change.',
+      USING ERRCODE = 'insufficient_privilege', DETAIL = 'It could run with the rights of the desk''s owner.',
             HINT = pg_catalog.format('DROP it, or ALTER %s ... OWNER TO the desk''s owner; then deploy again.', pg_catalog.upper(it.kind));
   END LOOP;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.deploy_check_strangers(text, text, text) IS
-  'Private to deploy(): refuses schemas in which everybody may create and functions or views of a stranger (42501).';
+  'Private to deploy(): refuses schemas of a stranger, schemas in which everybody may create, and a stranger''s functions, operators or views in them (42501).';

@@ -46,7 +46,7 @@ def deploying():
 
 def at_once():
     before = objects()
-    first = subprocess.Popen(['psql', '-XqAt', '-d', database], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    first = subprocess.Popen(['psql', '-XqAt', '-d', database, '-U', owner], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
     def deploy_and_hold():
         first.stdin.write("BEGIN; CALL ticketflow.deploy('two', 'two_api', 'two_report'); SELECT pg_backend_pid();\n")
@@ -54,9 +54,9 @@ def at_once():
         return first.stdout.readline().strip()
 
     deploy_and_hold()
-    result = psql("CALL ticketflow.deploy('two', 'two_api', 'two_report')")
+    result = psql("CALL ticketflow.deploy('two', 'two_api', 'two_report')", owner)
     ok(result.returncode != 0 and '55P03' in result.stderr and 'HINT' in result.stderr, 'a second deploy during a deploy is refused at once', result.stderr)
-    result = psql("CALL ticketflow.deploy('three', 'three_api', 'three_report')")
+    result = psql("CALL ticketflow.deploy('three', 'three_api', 'three_report')", owner)
     ok('55P03' in result.stderr, 'of another desk too', result.stderr)
     first.stdin.write('ROLLBACK;\n')
     first.stdin.flush()
@@ -65,8 +65,10 @@ def at_once():
     ok(answer(f'SELECT pg_terminate_backend({pid}, 10000)') == 't', 'a deploy is cut off before it commits')
     first.communicate()
     ok(objects() == before, 'nothing is half done', objects(), before)
-    result = psql("CALL ticketflow.deploy('two', 'two_api', 'two_report')")
+    result = psql("CALL ticketflow.deploy('two', 'two_api', 'two_report')", owner)
     ok(result.returncode == 0, 'and the next deploy does it', result.stderr)
+    result = psql("CALL ticketflow.deploy('four', 'four_api', 'four_report')")
+    ok(result.returncode != 0 and '42501' in result.stderr, 'a superuser''s desk does not look names up in a schema of the database''s owner', result.stderr)
 
 
 subprocess.run(['psql', '-XqAt', '-d', 'postgres', '-c', f'CREATE ROLE {owner} LOGIN', '-c', f'CREATE ROLE {stranger} LOGIN', '-c', f'CREATE DATABASE {database} OWNER {owner}',

@@ -2,7 +2,7 @@
 -- CALL ticketflow.deploy(): a desk from nothing, again, beside another, and refused.
 \set ECHO none
 BEGIN;
-SELECT plan(28);
+SELECT plan(31);
 
 SELECT lives_ok('CALL ticketflow.deploy()', 'deploys into public, api and report');
 CREATE TEMP TABLE applied AS SELECT * FROM ticketflow_migrations;
@@ -39,6 +39,16 @@ ALTER VIEW report.flow OWNER TO test_stranger;
 SELECT throws_ok('CALL ticketflow.deploy()', '42501', NULL, 'nor is a view');
 ALTER VIEW report.flow OWNER TO CURRENT_USER;
 REVOKE CREATE ON SCHEMA api FROM test_stranger;
+CREATE SCHEMA hers AUTHORIZATION test_stranger;
+SELECT throws_ok($$CALL ticketflow.deploy('hers', 'hers_api', 'hers_report')$$, '42501', 'schema "hers" belongs to role "test_stranger"', 'a stranger''s schema is refused');
+CREATE SCHEMA left_over;
+CREATE FUNCTION left_over.lower(varchar) RETURNS text LANGUAGE sql AS 'SELECT $1::text';
+ALTER FUNCTION left_over.lower(varchar) OWNER TO test_stranger;
+SELECT throws_ok($$CALL ticketflow.deploy('left_over', 'left_api', 'left_report')$$, '42501', NULL, 'so is one with something that she left there, whatever its name');
+SAVEPOINT owned;
+SELECT format('ALTER DATABASE %I OWNER TO test_stranger', current_database()) \gexec
+SELECT throws_ok('CALL ticketflow.deploy()', '42501', 'schema "public" belongs to role "test_stranger"', 'a superuser deploys into no schema of the owner of a database');
+ROLLBACK TO owned;
 SELECT lives_ok('CALL ticketflow.deploy()', 'mended, it deploys');
 
 -- what a DBA may have added in the meantime
