@@ -32,12 +32,24 @@ void append_padded(std::string &to, int64_t value, int width) {
         to += digits[--count];
 }
 
-// Bytes of somebody's text that may stand in a message: what is not printable ASCII becomes a question mark.
+// Somebody's text as it may stand in a message: not endless, cut where no character of several bytes is, and with control
+// characters written out.
 std::string printable(std::string_view text) {
-    std::string result(text.substr(0, 64));
-    std::replace_if(
-        result.begin(), result.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
-    return result;
+    static constexpr size_t kMost = 64;
+    static constexpr char kHex[] = "0123456789ABCDEF";
+    size_t end = std::min(text.size(), kMost);
+    while (end < text.size() && end > 0 && static_cast<unsigned char>(text[end - 1]) >= 0x80)
+        --end;
+    std::string result;
+    for (const char c : text.substr(0, end)) {
+        if (c == '\n' || c == '\t' || c == '\r')
+            result.append(1, '\\').append(1, c == '\n' ? 'n' : c == '\t' ? 't' : 'r');
+        else if (c >= 0 && (c < ' ' || c == 0x7f))
+            result.append("\\x").append(1, kHex[c >> 4]).append(1, kHex[c & 15]);
+        else
+            result += c;
+    }
+    return end < text.size() ? result + "..." : result;
 }
 
 constexpr const char *kTokens =
@@ -72,7 +84,9 @@ Reset reset_from(std::string_view word) {
 void check_prefix(std::string_view prefix) {
     if (prefix.empty() || prefix.size() > kMaxPrefix || !std::all_of(prefix.begin(), prefix.end(), is_alnum))
         refuse("ticket prefix \"" + printable(prefix) + "\" is not valid",
-               prefix.size() > kMaxPrefix ? "It is " + std::to_string(prefix.size()) + " bytes long." : "",
+               prefix.empty()               ? "It is empty."
+               : prefix.size() > kMaxPrefix ? "It is " + std::to_string(prefix.size()) + " bytes long."
+                                            : "It holds something else than ASCII letters and digits.",
                "A prefix is 1 to 10 ASCII letters and digits, for example TKT.");
 }
 
@@ -173,6 +187,13 @@ void Mask::check_covers(Reset reset) const {
         refuse("mask \"" + text_ + "\" would repeat numbers",
                "The series starts again in each period, and the mask does not show the period.",
                "Add {YYYY}, {MM} or {DD} to the mask, or let the series reset never.");
+}
+
+void Mask::check_year(Reset reset, int year) const {
+    if (reset != Reset::never && !has(Kind::year4) && (year < 2000 || year > 2099))
+        throw Failure(Condition::invalid_datetime, "mask \"" + text_ + "\" cannot number the year " + std::to_string(year),
+                      "{YY} shows two digits of the year and stands for 2000 to 2099.",
+                      "Write {YYYY} in the mask of the series.");
 }
 
 std::string Mask::render(const NumberParts &parts) const {

@@ -49,6 +49,8 @@ class Mask {
     explicit Mask(std::string_view text);
     // Throws where numbers of two periods of this reset could look the same.
     void check_covers(Reset reset) const;
+    // Throws where a number of this year could look like one of another century.
+    void check_year(Reset reset, int year) const;
 
     std::string render(const NumberParts &parts) const;
     bool has(Kind kind) const;
@@ -66,6 +68,9 @@ class Mask {
     std::vector<Token> tokens_;
     int width_ = 0;
 };
+
+// Whether two series could write the same text.
+bool can_meet(const Mask &one, std::string_view prefix, const Mask &other, std::string_view other_prefix);
 
 inline constexpr std::string_view kDefaultMask = "{prefix}-{YYYY}-{####}";
 

@@ -199,6 +199,20 @@ std::string upper(std::string text) {
 
 } // namespace
 
+std::string with_plain_separators(std::string_view text) {
+    std::string result;
+    result.reserve(text.size());
+    for (size_t at = 0; at < text.size();) {
+        const std::string_view three = text.substr(at, 3), two = text.substr(at, 2);
+        const bool dash = (three.size() == 3 && three.substr(0, 2) == "\xe2\x80" && three[2] >= '\x90' && three[2] <= '\x95') ||
+                          three == "\xe2\x88\x92";
+        const bool space = two == "\xc2\xa0" || three == "\xe2\x80\xaf";
+        result += dash ? '-' : space ? ' ' : text[at];
+        at += dash || three == "\xe2\x80\xaf" ? 3 : space ? 2 : 1;
+    }
+    return result;
+}
+
 Reader::Reader(std::vector<ReadableSeries> series, std::function<bool(const std::string &)> known,
                std::function<void()> tick)
     : series_(std::move(series)), known_(std::move(known)), tick_(std::move(tick)) {}

@@ -24,6 +24,9 @@ struct Reading {
     size_t begin = 0, end = 0;  // where it stands in the text
 };
 
+// UTF-8 text with a hyphen for each dash and a space for each space that word processors put in their place.
+std::string with_plain_separators(std::string_view text);
+
 class Reader {
   public:
     // known says whether numbers were drawn for a prefix that has no series of its own; tick is called now

@@ -19,10 +19,12 @@ extern "C" {
 #include <access/heapam.h>
 #include <access/htup_details.h>
 #include <access/relscan.h>
+#include <access/xact.h>
 #include <catalog/pg_class.h>
 #include <catalog/pg_proc.h>
 #include <miscadmin.h>
 #include <utils/acl.h>
+#include <utils/snapmgr.h>
 #include <commands/vacuum.h>
 #include <pgstat.h>
 #include <utils/rel.h>
@@ -66,16 +68,19 @@ inline bool may_execute(Oid function) {
 #endif
 }
 
-// A new version of a row; true where its indexes need entries.
-inline bool update_row(Relation relation, ItemPointer at, HeapTuple row) {
+// A new version of a row, as UPDATE makes it; moved says whether its indexes need entries.
+inline TM_Result update_row(Relation relation, ItemPointer at, HeapTuple row, bool *moved) {
+    TM_FailureData failure;
+    LockTupleMode mode;
 #if PG_VERSION_NUM >= 160000
     TU_UpdateIndexes indexes;
-    simple_heap_update(relation, at, row, &indexes);
-    return indexes != TU_None;
+    const TM_Result result = heap_update(relation, at, row, GetCurrentCommandId(true), InvalidSnapshot, true, &failure, &mode, &indexes);
+    *moved = result == TM_Ok && indexes == TU_All;
 #else
-    simple_heap_update(relation, at, row);
-    return !HeapTupleIsHeapOnly(row);
+    const TM_Result result = heap_update(relation, at, row, GetCurrentCommandId(true), InvalidSnapshot, true, &failure, &mode);
+    *moved = result == TM_Ok && !HeapTupleIsHeapOnly(row);
 #endif
+    return result;
 }
 
 } // namespace ticketflow::pg

@@ -5,6 +5,7 @@
 #include "pg/compat.h"
 #include "pg/datum.h"
 #include "pg/numbering_counter.h"
+#include "pg/numbering_draw.h"
 #include "pg/numbering_gapless.h"
 #include "pg/numbering_table.h"
 
@@ -57,12 +58,7 @@ bool keep(const Home &home, const core::Reading &reading) {
         return false;
     if (series->mode == Mode::fast)
         return counter_raise(home, series->prefix, reading.period, series->start, reading.parts.number);
-    // Counters never go back, so one that is far enough need not be locked.
-    const auto before = gapless_peek(home, series->prefix, reading.period);
-    if (before && *before >= reading.parts.number)
-        return false;
-    gapless_raise(home, series->prefix, reading.period, series->start, reading.parts.number);
-    return true;
+    return gapless_raise(home, series->prefix, reading.period, series->start, reading.parts.number);
 }
 
 core::Reader reader_for(const Home &home) {
@@ -78,17 +74,21 @@ core::Reader reader_for(const Home &home) {
 
 namespace {
 
-// Drawing by hand asks for a right, as nextval() does; a trigger draws for whoever may insert.
-void check_may_draw(const Home &home) {
+// Drawing by hand asks for a right, as nextval() does, and so does looking at the next number, which tells how many there
+// are; a trigger draws for whoever may insert.
+void check_right(const Home &home, AclMode mode, const char *what, const char *needs) {
     const Oid table = home.counters_table;
-    const char *name = call([table]() -> const char * {
-        return pg_class_aclcheck(table, GetUserId(), ACL_UPDATE) == ACLCHECK_OK ? nullptr
-                                                                                : get_rel_name(table);
+    const char *name = call([=]() -> const char * {
+        return pg_class_aclcheck(table, GetUserId(), mode) == ACLCHECK_OK ? nullptr : get_rel_name(table);
     });
     if (name)
-        throw Failure(Condition::insufficient_privilege, "permission denied to draw ticket numbers",
-                      std::string("It needs the UPDATE privilege on table \"") + name + "\".",
+        throw Failure(Condition::insufficient_privilege, std::string("permission denied to ") + what + " ticket numbers",
+                      std::string("It needs the ") + needs + " privilege on table \"" + name + "\".",
                       "Grant it, or let the numbering trigger fill the column: that needs no grant.");
+}
+
+void check_may_draw(const Home &home) {
+    check_right(home, ACL_UPDATE, "draw", "UPDATE");
 }
 
 struct Asked {
@@ -114,11 +114,13 @@ Asked asked_for(FunctionCallInfo fcinfo, int prefix_at, int moment_at, int desk_
     if (draws) {
         check_may_draw(*asked.home);
         asked.home = lock_counters(asked.home);
+    } else {
+        check_right(*asked.home, ACL_SELECT | ACL_UPDATE, "peek at", "SELECT or UPDATE");
     }
     asked.series = asked.home->find(prefix.value_or(asked.home->default_prefix));
     asked.parts.prefix = asked.series->prefix;
     asked.parts.date = date_of(PG_GETARG_TIMESTAMPTZ(moment_at), *asked.series);
-    asked.period = core::period_of(asked.series->reset, asked.parts.date);
+    asked.period = asked.series->period_of(asked.parts.date);
     return asked;
 }
 
@@ -168,35 +170,58 @@ TICKETFLOW_FUNCTION(ticketflow_numbering_reserve) {
     return Datum(0);
 }
 
-// resync_numbers(table regclass, column name, home schema oid): raises each series to the largest number in
-// the table.
+namespace ticketflow::pg::numbering {
+namespace {
+
+// A text column of a table that has rows of its own, whose numbers may raise a series of this home.
+AttrNumber numbered_column(const Home &home, Relation rel, const std::string &column) {
+    const std::string table = std::string("\"") + RelationGetRelationName(rel) + "\"";
+    if (column.empty())
+        throw Failure(Condition::object_not_in_state, "table " + table + " has no column that a series numbers", "",
+                      "Give it a number_trigger(), or a column with DEFAULT ticketflow.next_ticket_number('PREFIX').");
+    if (rel->rd_rel->relkind != RELKIND_RELATION && rel->rd_rel->relkind != RELKIND_MATVIEW)
+        throw Failure(Condition::wrong_object_type, table + " holds no rows of its own", "",
+                      "Name a table; of a partitioned one, each partition.");
+    if (!call([rel] { return pg_class_aclcheck(RelationGetRelid(rel), GetUserId(), ACL_SELECT) == ACLCHECK_OK; }))
+        throw Failure(Condition::insufficient_privilege, "permission denied for table " + table);
+    const char *text = column.c_str();
+    const int number = call([=] { return SPI_fnumber(RelationGetDescr(rel), text); });
+    const Oid type = number > 0 ? TupleDescAttr(RelationGetDescr(rel), number - 1)->atttypid : InvalidOid;
+    if (type != TEXTOID && type != VARCHAROID)
+        throw Failure(Condition::undefined_column, "table " + table + " has no text column \"" + column + "\"");
+    check_owner_may_count(owner_may_draw(rel, home.counters_table), rel);
+    return static_cast<AttrNumber>(number);
+}
+
+} // namespace
+} // namespace ticketflow::pg::numbering
+
+// resync_numbers(table regclass, column name, home text, named boolean): raises each series to the largest number in the
+// table. An empty home is that of next_ticket_number(). A table that nobody named is passed over where it may not count.
 TICKETFLOW_FUNCTION(ticketflow_numbering_resync) {
     const Oid table = PG_GETARG_OID(0);
     const std::string column(NameStr(*PG_GETARG_NAME(1)));
     const std::string desk(pg::text_view(PG_GETARG_DATUM(2)));
-    HomePtr home = home_named(desk);
+    const bool named = PG_GETARG_BOOL(3);
+    HomePtr home = desk.empty() ? home_of_caller(nullptr) : home_named(desk);
     check_may_draw(*home);
     home = lock_counters(home);
-    const char *column_text = column.c_str();
     Relation rel = pg::call([=] {
-        Relation opened = table_open(table, AccessShareLock);
-        if (pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
-            aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, RelationGetRelationName(opened));
-        return opened;
+        InitMaterializedSRF(fcinfo, 0);
+        return table_open(table, AccessShareLock);
     });
-    if (rel->rd_rel->relkind != RELKIND_RELATION && rel->rd_rel->relkind != RELKIND_MATVIEW)
-        throw core::Failure(core::Condition::wrong_object_type,
-                            std::string("\"") + RelationGetRelationName(rel) + "\" holds no rows of its own",
-                            "", "Name a table; of a partitioned one, each partition.");
-    const int number = pg::call([=] { return SPI_fnumber(RelationGetDescr(rel), column_text); });
-    const Oid type = number > 0 ? TupleDescAttr(RelationGetDescr(rel), number - 1)->atttypid : InvalidOid;
-    if (type != TEXTOID && type != VARCHAROID)
-        throw core::Failure(core::Condition::undefined_column,
-                            std::string("table \"") + RelationGetRelationName(rel) +
-                                "\" has no text column \"" + column + "\"");
+    AttrNumber number;
+    try {
+        number = numbered_column(*home, rel, column);
+    } catch (const core::Failure &) {
+        if (named)
+            throw;
+        pg::call([rel] { table_close(rel, AccessShareLock); });
+        return Datum(0);
+    }
     std::map<std::pair<std::string, std::string>, core::Reading> largest;
     const core::Reader reader = reader_for(*home);
-    for_each_number(rel, static_cast<AttrNumber>(number), [&](std::string_view text) {
+    for_each_number(rel, number, [&](std::string_view text) {
         const auto reading = reader.whole(text);
         if (!reading)
             return;
@@ -204,10 +229,7 @@ TICKETFLOW_FUNCTION(ticketflow_numbering_resync) {
         if (!added && at->second.parts.number < reading->parts.number)
             at->second = *reading;
     });
-    pg::call([=] {
-        table_close(rel, AccessShareLock);
-        InitMaterializedSRF(fcinfo, 0);
-    });
+    pg::call([rel] { table_close(rel, AccessShareLock); });
     const ReturnSetInfo *const result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
     for (const auto &[key, reading] : largest) {
         if (!keep(*home, reading))

@@ -1,11 +1,8 @@
-// Counters that live outside transactions: rows of ticket_counters, changed in place under the page's lock.
+// Counters: rows of ticket_counters. Those of fast series live outside transactions and are changed in place under the
+// page's lock; those of gapless series are updated like any row.
 #pragma once
 
 #include "pg/numbering_home.h"
-
-extern "C" {
-#include <storage/itemptr.h>
-}
 
 namespace ticketflow::pg::numbering {
 
@@ -18,17 +15,15 @@ std::optional<int64_t> counter_peek(const Home &home, const std::string &prefix,
 bool counter_raise(const Home &home, const std::string &prefix, const std::string &period, int64_t start,
                    int64_t number);
 
-// For gapless counting: locks the counter's row until the transaction ends; makes it where there is none ...
-// ...
+// For gapless counting: the row's next version, made in the transaction, which keeps every other one from counting in it
+// until this one ends. by takes so many numbers; at_least raises, and makes no version where nothing is to raise.
 struct GaplessRow {
-    ItemPointerData tid;
-    int64_t last;
+    int64_t before, last;
 };
-GaplessRow counter_lock(const Home &home, const std::string &prefix, const std::string &period,
-                        int64_t start);
-// ... and its successor, written in the transaction like any other row.
-void counter_write(Oid counters_table, const std::string &prefix, const std::string &period,
-                   ItemPointerData tid, int64_t last);
+std::optional<GaplessRow> counter_advance(const Home &home, const std::string &prefix, const std::string &period,
+                                          int64_t start, int64_t by, int64_t at_least);
+// Writes the final value into that version.
+void counter_rewrite(Oid counters_table, const std::string &prefix, const std::string &period, int64_t last);
 // Whether the series has counted in any period.
 bool counter_exists(Oid counters_table, const std::string &prefix);
 // Raises the counters of one kind of period (by the length of its key) to what overlapping periods of other

@@ -32,43 +32,55 @@ struct Version {
     int64_t last;
 };
 
-// Counters that this transaction advanced; written to their rows when it commits.
+// Counters that this transaction advanced. The first number writes the row, which keeps others out; how far it went after that
+// is written once, before the commit.
 struct Held {
-    ItemPointerData tid; // of the row's version when the series was locked
+    int64_t written;
     std::vector<Version> versions;
 };
 std::map<Key, Held> held;
+// Whether rows of this transaction wait for their numbers.
+bool postponed = false;
 
 int current_level() {
     return GetCurrentTransactionNestLevel();
 }
 
-int64_t &last_of(const Home &home, const std::string &prefix, const std::string &period, int64_t start) {
-    const Key key{home.counters_table, prefix, period};
-    auto found = held.find(key);
-    if (found == held.end()) {
-        const GaplessRow row = counter_lock(home, prefix, period, start);
-        found = held.emplace(key, Held{row.tid, {{current_level(), row.last}}}).first;
-    }
+// The present version of a counter that this transaction holds; null where it does not hold it yet.
+Version *held_version(const Key &key) {
+    const auto found = held.find(key);
+    if (found == held.end())
+        return nullptr;
     std::vector<Version> &versions = found->second.versions;
     if (versions.back().level < current_level())
         versions.push_back({current_level(), versions.back().last});
-    return versions.back().last;
+    return &versions.back();
 }
 
 void write_held() {
     for (const auto &[key, counter] : held)
-        counter_write(key.counters_table, key.prefix, key.period, counter.tid, counter.versions.back().last);
+        if (counter.versions.back().last != counter.written)
+            counter_rewrite(key.counters_table, key.prefix, key.period, counter.versions.back().last);
     held.clear();
 }
 
 void transaction_event(XactEvent event, void *) {
     entry([event] {
-        if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE)
+        switch (event) {
+        case XACT_EVENT_PRE_COMMIT:
+        case XACT_EVENT_PRE_PREPARE:
             write_held();
-        else if (event == XACT_EVENT_ABORT) {
+            break;
+        case XACT_EVENT_ABORT:
             held.clear();
             forget_windows();
+            [[fallthrough]];
+        case XACT_EVENT_COMMIT:
+        case XACT_EVENT_PREPARE:
+            postponed = false;
+            break;
+        default:
+            break;
         }
     });
 }
@@ -102,33 +114,58 @@ void subtransaction_event(SubXactEvent event, SubTransactionId, SubTransactionId
 
 int64_t gapless_take(const Home &home, const std::string &prefix, const std::string &period, int64_t start,
                      int64_t count) {
-    int64_t &last = last_of(home, prefix, period, start);
-    if (count > core::kMaxNumber - last)
-        throw_exhausted(prefix, period, last);
-    last += count;
-    return last - count + 1;
+    Key key{home.counters_table, prefix, period};
+    if (Version *const version = held_version(key)) {
+        if (count > core::kMaxNumber - version->last)
+            throw_exhausted(prefix, period, version->last);
+        version->last += count;
+        return version->last - count + 1;
+    }
+    const auto row = counter_advance(home, prefix, period, start, count, 0);
+    held.emplace(std::move(key), Held{row->last, {{current_level(), row->last}}});
+    return row->before + 1;
 }
 
-void gapless_raise(const Home &home, const std::string &prefix, const std::string &period, int64_t start,
+bool gapless_raise(const Home &home, const std::string &prefix, const std::string &period, int64_t start,
                    int64_t number) {
-    int64_t &last = last_of(home, prefix, period, start);
-    last = std::max(last, number);
+    Key key{home.counters_table, prefix, period};
+    if (Version *const version = held_version(key)) {
+        const bool raised = version->last < number;
+        version->last = std::max(version->last, number);
+        return raised;
+    }
+    // Counters never go back, so one that is far enough need not be waited for.
+    const auto before = counter_peek(home, prefix, period);
+    if (before && *before >= number)
+        return false;
+    const auto row = counter_advance(home, prefix, period, start, 0, number);
+    if (row)
+        held.emplace(std::move(key), Held{row->last, {{current_level(), row->last}}});
+    return row.has_value();
 }
 
 void gapless_give_back(const Home &home, const std::string &prefix, const std::string &period) {
-    --last_of(home, prefix, period, 1);
+    if (Version *const version = held_version({home.counters_table, prefix, period}))
+        --version->last;
 }
 
 std::optional<int64_t> gapless_peek(const Home &home, const std::string &prefix, const std::string &period) {
-    const auto found = held.find({home.counters_table, prefix, period});
-    return found != held.end() ? std::optional<int64_t>(found->second.versions.back().last)
-                               : counter_peek(home, prefix, period);
+    const Version *const version = held_version({home.counters_table, prefix, period});
+    return version ? version->last : counter_peek(home, prefix, period);
 }
 
 bool gapless_holds(const Home &home, const std::string &prefix) {
     const auto found = held.lower_bound({home.counters_table, prefix, ""});
     return found != held.end() && found->first.counters_table == home.counters_table &&
            found->first.prefix == prefix;
+}
+
+void gapless_postpone() {
+    postponed = true;
+}
+
+bool gapless_postponed() {
+    return postponed;
 }
 
 void init_gapless() {

@@ -5,6 +5,8 @@
 #include "pg/numbering_counter.h"
 #include "pg/numbering_gapless.h"
 
+#include <charconv>
+#include <cstring>
 #include <set>
 #include <vector>
 
@@ -47,6 +49,10 @@ void relation_changed(Datum, Oid relation) {
         ++changes;
 }
 
+void role_changed(Datum, int, uint32) {
+    ++changes;
+}
+
 // The rows of a small table as C strings (null for NULL) in the current memory context.
 struct TextRows {
     char ***rows;
@@ -58,6 +64,8 @@ TextRows read_table(Oid table, const char *const *columns, int width) {
     return call([=] {
         TextRows result{nullptr, 0, -1};
         Relation rel = table_open(table, AccessShareLock);
+        if (rel->rd_rel->relkind != RELKIND_RELATION)
+            raise_inside_call(Condition::wrong_object_type, psprintf("\"%s\" is not a table", RelationGetRelationName(rel)), "", "");
         AttrNumber *numbers = static_cast<AttrNumber *>(palloc0(sizeof(AttrNumber) * width));
         for (int i = 0; i < width && result.missing < 0; ++i)
             if ((numbers[i] = get_attnum(table, columns[i])) == InvalidAttrNumber)
@@ -115,14 +123,29 @@ std::string text_of(const char *value) {
     return value ? value : "";
 }
 
+int64_t integer_of(const char *value, const char *column) {
+    int64_t result = 0;
+    const char *const end = value + strlen(value);
+    const auto [last, error] = std::from_chars(value, end, result);
+    if (error != std::errc() || last != end)
+        throw Failure(Condition::invalid_text_representation,
+                      std::string("\"") + value + "\" in column \"" + column + "\" of " + kSeriesTable + " is not an integer");
+    return result;
+}
+
 void load_series(Home &home) {
     static constexpr const char *kColumns[] = {"prefix",       "mask", "reset",       "time_zone",
                                                "start_number", "mode", "permute_key", "is_default"};
     const TextRows table = read_columns(home.series_table, kSeriesTable, kColumns, 8);
     for (int i = 0; i < table.count; ++i) {
         char **row = table.rows[i];
+        for (int column = 0; column < 6; ++column)
+            if (!row[column])
+                throw Failure(Condition::object_not_in_state,
+                              std::string("column \"") + kColumns[column] + "\" of " + kSeriesTable + " is null",
+                              "It is not the table that ticketflow.deploy() made.");
         auto series = std::make_shared<Series>();
-        series->prefix = text_of(row[0]);
+        series->prefix = row[0];
         series->mask = core::Mask(text_of(row[1]));
         series->reset = core::reset_from(text_of(row[2]));
         const char *zone = row[3];
@@ -132,10 +155,10 @@ void load_series(Home &home) {
                           "time zone \"" + text_of(zone) + "\" of ticket series \"" + series->prefix +
                               "\" is not known",
                           "", "See pg_timezone_names for the names that this server knows.");
-        series->start = std::stoll(text_of(row[4]));
+        series->start = integer_of(row[4], kColumns[4]);
         series->mode = text_of(row[5]) == "gapless" ? Mode::gapless : Mode::fast;
         if (row[6])
-            series->permute_key = static_cast<uint64_t>(std::stoll(row[6]));
+            series->permute_key = static_cast<uint64_t>(integer_of(row[6], kColumns[6]));
         if (text_of(row[7]) == "t")
             home.default_prefix = series->prefix;
         home.series.emplace(series->prefix, std::move(series));
@@ -151,8 +174,12 @@ void load_scopes(Home &home) {
     }
 }
 
+// Only a table counts: anybody may make a view of that name.
 Oid table_in(Oid schema, const char *name) {
-    return call([=] { return get_relname_relid(name, schema); });
+    return call([=] {
+        const Oid table = get_relname_relid(name, schema);
+        return OidIsValid(table) && get_rel_relkind(table) == RELKIND_RELATION ? table : InvalidOid;
+    });
 }
 
 bool holds_home(Oid schema) {
@@ -255,6 +282,10 @@ HomePtr home_of_schema(Oid schema) {
     return cached_home(is_desk ? schema : own, is_desk);
 }
 
+HomePtr home_now(Oid schema) {
+    return load_home(schema, schema != extension_schema());
+}
+
 HomePtr home_of_caller(const std::string *prefix) {
     see_changes();
     const Oid own = extension_schema();
@@ -306,14 +337,28 @@ HomePtr home_named(std::string_view desk) {
     return cached_home(schema, true);
 }
 
+std::string Series::period_of(const core::Date &date) const {
+    mask.check_year(reset, date.year);
+    return core::period_of(reset, date);
+}
+
 core::Date date_of(TimestampTz at, const Series &series) {
+    // Clocks are set at whole seconds, so a second has one date, and rows come many to a second.
+    static const pg_tz *zone = nullptr;
+    static TimestampTz second = 0;
+    static core::Date date;
+    const TimestampTz part = at % USECS_PER_SEC, begun = at - part - (part < 0 ? USECS_PER_SEC : 0);
+    if (zone == series.zone && second == begun)
+        return date;
     struct pg_tm tm;
     fsec_t fraction;
     int offset;
     if (TIMESTAMP_NOT_FINITE(at) || timestamp2tm(at, &offset, &tm, &fraction, nullptr, series.zone) != 0 ||
         tm.tm_year < 1 || tm.tm_year > 9999)
         throw Failure(Condition::invalid_datetime, "a ticket number needs a date in the years 1 to 9999");
-    return {tm.tm_year, tm.tm_mon, tm.tm_mday};
+    zone = series.zone;
+    second = begun;
+    return date = {tm.tm_year, tm.tm_mon, tm.tm_mday};
 }
 
 uint64_t relation_changes() {
@@ -330,6 +375,9 @@ void see_changes() {
 
 void init() {
     CacheRegisterRelcacheCallback(relation_changed, Datum(0));
+    // Who may count depends on roles as well.
+    CacheRegisterSyscacheCallback(AUTHOID, role_changed, Datum(0));
+    CacheRegisterSyscacheCallback(AUTHMEMMEMROLE, role_changed, Datum(0));
     init_gapless();
 }
 

@@ -27,6 +27,9 @@ struct Series {
     int64_t start = 1;
     Mode mode = Mode::fast;
     std::optional<uint64_t> permute_key;
+
+    // The period of a day. Throws where the mask cannot tell its year from another.
+    std::string period_of(const core::Date &date) const;
 };
 
 struct Scope {
@@ -50,6 +53,8 @@ using HomePtr = std::shared_ptr<const Home>;
 
 // The tables in this schema, else the extension's own.
 HomePtr home_of_schema(Oid schema);
+// The same, read anew.
+HomePtr home_now(Oid schema);
 // By search_path; else the only desk; else the extension's own. prefix helps where a series is known in one
 // only.
 HomePtr home_of_caller(const std::string *prefix);

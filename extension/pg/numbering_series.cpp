@@ -6,10 +6,13 @@
 
 extern "C" {
 #include <access/htup_details.h>
+#include <access/xact.h>
+#include <catalog/namespace.h>
 #include <commands/trigger.h>
 #include <executor/spi.h>
 #include <storage/lmgr.h>
 #include <utils/inval.h>
+#include <utils/lsyscache.h>
 #include <utils/rel.h>
 }
 
@@ -57,16 +60,14 @@ void check_series(const SeriesRow &row) {
 }
 
 // Numbers of two series must tell themselves apart.
-void check_distinct(const Home &home, const SeriesRow &row, const std::string &own) {
-    const core::Mask mask(row.mask);
-    if (mask.has(core::Mask::Kind::prefix))
-        return;
-    for (const auto &[prefix, other] : home.series)
-        if (prefix != own && prefix != row.prefix && other->mask.text() == row.mask)
-            throw Failure(
-                Condition::invalid_parameter_value,
-                "series \"" + row.prefix + "\" would make the same numbers as series \"" + prefix + "\"",
-                "Both have the mask " + row.mask + ".", "Add {prefix} or other text to one of them.");
+void check_distinct(const Home &home) {
+    for (auto one = home.series.begin(); one != home.series.end(); ++one)
+        for (auto other = std::next(one); other != home.series.end(); ++other)
+            if (core::can_meet(one->second->mask, one->first, other->second->mask, other->first))
+                throw Failure(Condition::invalid_parameter_value,
+                              "series \"" + one->first + "\" would make the same numbers as series \"" + other->first + "\"",
+                              "Their masks are " + one->second->mask.text() + " and " + other->second->mask.text() + ".",
+                              "Put a separator after {prefix}, or other text into one of them.");
 }
 
 void refuse_if_used(const Home &home, const std::string &prefix, const char *what) {
@@ -102,6 +103,10 @@ TICKETFLOW_FUNCTION(ticketflow_numbering_series_check) {
         throw core::Failure(core::Condition::object_not_in_state,
                             "ticket_series_check() must be a BEFORE trigger FOR EACH ROW");
     const HomePtr home = home_of_schema(RelationGetNamespace(data->tg_relation));
+    if (RelationGetRelid(data->tg_relation) != home->series_table)
+        throw core::Failure(core::Condition::wrong_object_type,
+                            std::string("table \"") + RelationGetRelationName(data->tg_relation) + "\" does not hold the series of a desk",
+                            "", "ticket_series_check() is for the ticket_series that ticketflow.deploy() makes.");
     const SeriesRow before =
         TRIGGER_FIRED_BY_INSERT(data->tg_event) ? SeriesRow{} : row_from(*data, data->tg_trigtuple);
     if (TRIGGER_FIRED_BY_DELETE(data->tg_event)) {
@@ -113,7 +118,6 @@ TICKETFLOW_FUNCTION(ticketflow_numbering_series_check) {
     if (after == before)
         return PointerGetDatum(row);
     check_series(after);
-    check_distinct(*home, after, before.prefix);
     if (TRIGGER_FIRED_BY_UPDATE(data->tg_event)) {
         if (after.prefix != before.prefix)
             refuse_if_used(*home, before.prefix, "rename");
@@ -129,7 +133,22 @@ TICKETFLOW_FUNCTION(ticketflow_numbering_series_changed) {
         throw core::Failure(core::Condition::object_not_in_state,
                             "ticket_series_changed() must be called as a trigger");
     const TriggerData *const data = reinterpret_cast<TriggerData *>(fcinfo->context);
-    pg::call([data] { CacheInvalidateRelcache(data->tg_relation); });
+    // The extension's own table as well, which every session that counts has read: a desk may be new to it.
+    pg::call([data] {
+        const Oid own = get_relname_relid(RelationGetRelationName(data->tg_relation), get_namespace_oid("ticketflow", false));
+        CacheInvalidateRelcache(data->tg_relation);
+        if (OidIsValid(own))
+            CacheInvalidateRelcacheByRelid(own);
+    });
+    const Oid schema = RelationGetNamespace(data->tg_relation), changed = RelationGetRelid(data->tg_relation);
+    if (home_of_schema(schema)->series_table == changed) {
+        // Two sessions that add series at once must see each other's. Kept until the transaction ends.
+        pg::call([=] {
+            LockPage(data->tg_relation, 0, ExclusiveLock);
+            CommandCounterIncrement();
+        });
+        check_distinct(*home_now(schema));
+    }
     return PointerGetDatum(nullptr);
 }
 

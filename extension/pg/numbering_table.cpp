@@ -12,6 +12,7 @@ extern "C" {
 #include <catalog/pg_am.h>
 #include <catalog/pg_type.h>
 #include <executor/spi.h>
+#include <utils/acl.h>
 #include <utils/builtins.h>
 #include <utils/fmgroids.h>
 #include <utils/lsyscache.h>
@@ -120,7 +121,8 @@ BindingPtr read_binding(const TriggerData &data) {
         core::check_prefix(binding->series);
     for (int i = 2; i < trigger.tgnargs; ++i)
         read_option(*binding, rel, trigger.tgargs[i]);
-    binding->schema = schema_of(rel);
+    binding->home = home_of_schema(schema_of(rel));
+    binding->may_count = owner_may_draw(rel, binding->home->counters_table);
     binding->unique_index = unique_index_on(rel, binding->column);
     binding->settles_at_commit = has_settling_trigger(rel);
     return binding;
@@ -128,7 +130,13 @@ BindingPtr read_binding(const TriggerData &data) {
 
 } // namespace
 
+bool owner_may_draw(Relation rel, Oid counters) {
+    const Oid owner = rel->rd_rel->relowner;
+    return call([=] { return pg_class_aclcheck(counters, owner, ACL_UPDATE) == ACLCHECK_OK; });
+}
+
 BindingPtr binding_of(const TriggerData &data) {
+    see_changes();
     if (bindings_changes != relation_changes()) {
         bindings.clear();
         bindings_changes = relation_changes();

@@ -17,13 +17,17 @@ struct Binding {
     AttrNumber column = 0, at = 0, queue = 0, category = 0;
     std::string series;      // prefix; empty where the row or the home decides
     int max_length = 0;      // characters the column holds; 0: no limit
-    Oid schema = InvalidOid; // of the table, or of the partitioned table it belongs to
     Oid unique_index = InvalidOid;
+    HomePtr home;            // where the table counts
+    bool may_count = false;  // its owner may draw numbers there
     bool settles_at_commit = false; // the table has the deferred trigger that gapless numbers wait for
     std::string column_name;
 };
 using BindingPtr = std::shared_ptr<const Binding>;
 
+// Whoever may insert a row gets its number, but not everybody's table may count in a home: like a sequence, it asks for a
+// right, of the table's owner.
+bool owner_may_draw(Relation rel, Oid counters);
 BindingPtr binding_of(const TriggerData &data);
 
 // Whether a row, committed or in progress, has this number already. value is the number in it. digits, where

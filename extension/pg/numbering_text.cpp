@@ -12,6 +12,7 @@
 extern "C" {
 #include <catalog/pg_type.h>
 #include <funcapi.h>
+#include <mb/pg_wchar.h>
 #include <utils/acl.h>
 #include <utils/array.h>
 #include <utils/lsyscache.h>
@@ -36,6 +37,12 @@ Datum text_array(const std::vector<std::string> &texts) {
     const int count = static_cast<int>(values.size());
     return call(
         [=] { return PointerGetDatum(construct_array(data, count, TEXTOID, -1, false, TYPALIGN_INT)); });
+}
+
+// The text of an argument as readers take it.
+std::string readable(Datum argument) {
+    const std::string_view text = text_view(argument).substr(0, kMostText);
+    return GetDatabaseEncoding() == PG_UTF8 ? core::with_plain_separators(text) : std::string(text);
 }
 
 // Why the text is no number of this home; empty where it is one.
@@ -68,7 +75,7 @@ using namespace ticketflow::pg::numbering;
 
 TICKETFLOW_FUNCTION(ticketflow_numbering_parse) {
     const HomePtr home = home_for_reading();
-    const auto reading = reader_for(*home).whole(pg::text_view(PG_GETARG_DATUM(0)));
+    const auto reading = reader_for(*home).whole(readable(PG_GETARG_DATUM(0)));
     const TupleDesc columns = pg::call([fcinfo] {
         TupleDesc desc = nullptr;
         get_call_result_type(fcinfo, nullptr, &desc);
@@ -89,20 +96,20 @@ TICKETFLOW_FUNCTION(ticketflow_numbering_parse) {
 }
 
 TICKETFLOW_FUNCTION(ticketflow_numbering_problem) {
-    const std::string problem = problem_with(*home_for_reading(), pg::text_view(PG_GETARG_DATUM(0)));
+    const std::string problem = problem_with(*home_for_reading(), readable(PG_GETARG_DATUM(0)));
     if (problem.empty())
         PG_RETURN_NULL();
     return pg::make_text(problem);
 }
 
 TICKETFLOW_FUNCTION(ticketflow_numbering_verify) {
-    PG_RETURN_BOOL(problem_with(*home_for_reading(), pg::text_view(PG_GETARG_DATUM(0))).empty());
+    PG_RETURN_BOOL(problem_with(*home_for_reading(), readable(PG_GETARG_DATUM(0))).empty());
 }
 
 TICKETFLOW_FUNCTION(ticketflow_numbering_extract) {
     const HomePtr home = home_for_reading();
     const core::Reader reader = reader_for(*home);
-    const std::string_view text = pg::text_view(PG_GETARG_DATUM(0)).substr(0, kMostText);
+    const std::string text = readable(PG_GETARG_DATUM(0));
     std::vector<std::string> found;
     for (size_t from = 0; found.size() < kMostNumbers;) {
         const auto reading = reader.next(text, from);
@@ -125,7 +132,7 @@ TICKETFLOW_FUNCTION(ticketflow_numbering_reveal) {
         throw core::Failure(core::Condition::insufficient_privilege,
                             "permission denied to reveal ticket numbers",
                             "It needs the SELECT privilege on the whole of ticket_series.");
-    const auto reading = reader_for(*home).whole(pg::text_view(PG_GETARG_DATUM(0)));
+    const auto reading = reader_for(*home).whole(readable(PG_GETARG_DATUM(0)));
     if (!reading || !reading->check_ok)
         PG_RETURN_NULL();
     const auto series = home->find(reading->parts.prefix);

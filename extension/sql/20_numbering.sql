@@ -40,13 +40,14 @@ COMMENT ON COLUMN @extschema@.ticket_series_scopes.prefix IS 'The series to use;
 COMMENT ON COLUMN @extschema@.ticket_series_scopes.code IS
   'What {queue} or {category} shows; null: the value''s own letters and digits, upper case.';
 
--- last_number comes first: the engine changes it in place (extension/pg/numbering_counter.cpp).
+-- last_number comes first: the engine changes it in place (extension/pg/numbering_counter.cpp). The fillfactor lets old versions
+-- of gapless counters be pruned early, so that few lie between a counter's index entry and its newest version.
 CREATE TABLE @extschema@.ticket_counters (
   last_number bigint NOT NULL,
   prefix varchar(10) COLLATE "C" NOT NULL,
   period text COLLATE "C" NOT NULL,
   PRIMARY KEY (prefix, period)
-);
+) WITH (fillfactor = 25);
 COMMENT ON TABLE @extschema@.ticket_counters IS
   'Last number of each series and period. Written by the engine outside transactions, like a sequence; '
   'use resync_ticket_numbers() to raise a counter. UPDATE on this table is the right to draw numbers.';
@@ -99,7 +100,8 @@ COMMENT ON FUNCTION @extschema@.next_ticket_number(text, timestamptz, text) IS
 CREATE OR REPLACE FUNCTION @extschema@.peek_ticket_number(prefix text DEFAULT 'TKT', at timestamptz DEFAULT pg_catalog.now()) RETURNS text
 AS 'MODULE_PATHNAME', 'ticketflow_numbering_peek' LANGUAGE c VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.peek_ticket_number(text, timestamptz) IS
-  'What next_ticket_number() would return now, without taking it. Another session may take it first. Works on a standby.';
+  'What next_ticket_number() would return now, without taking it. Another session may take it first. Works on a standby. '
+  'Needs SELECT or UPDATE on those ticket_counters (42501).';
 
 CREATE OR REPLACE FUNCTION @extschema@.reserve_ticket_numbers(count integer, prefix text DEFAULT 'TKT', at timestamptz DEFAULT pg_catalog.now())
 RETURNS SETOF text
@@ -165,37 +167,62 @@ COMMENT ON FUNCTION @extschema@.number_settle_trigger() IS
   'series take its numbers at commit. Until then, in a transaction block, the column holds a text that begins with pending-; '
   'SET CONSTRAINTS ... IMMEDIATE takes the number at once.';
 
-CREATE OR REPLACE FUNCTION @extschema@.resync_numbers(target regclass, column_name name, desk text)
+CREATE OR REPLACE FUNCTION @extschema@.numbers_pending() RETURNS boolean
+AS 'MODULE_PATHNAME', 'ticketflow_numbering_pending' LANGUAGE c VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION @extschema@.numbers_pending() IS
+  'Whether rows of this transaction wait for gapless numbers: the WHEN clause of a number_settle_trigger().';
+
+CREATE OR REPLACE FUNCTION @extschema@.resync_numbers(target regclass, column_name name, desk text, named boolean)
 RETURNS TABLE (prefix text, period text, last_number bigint)
 AS 'MODULE_PATHNAME', 'ticketflow_numbering_resync' LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION @extschema@.resync_numbers(regclass, name, text) IS
-  'Private to resync_ticket_numbers(): one table (no partitioned one), one home of counters. Error: 42809 no table with rows of its own.';
+COMMENT ON FUNCTION @extschema@.resync_numbers(regclass, name, text, boolean) IS
+  'Private to resync_ticket_numbers(): one column of one table, one home of counters (empty: that of next_ticket_number()). '
+  'Errors, where the table was named: 42809 no table with rows of its own, 55000 nothing numbers it, 42501 its owner may not count there.';
 
 CREATE OR REPLACE FUNCTION @extschema@.resync_ticket_numbers(target regclass DEFAULT NULL)
 RETURNS TABLE (prefix text, period text, last_number bigint)
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-  WITH numbered AS (
-    SELECT DISTINCT leaf.relid AS relation, split_part(encode(t.tgargs, 'escape'), '\000', 1) AS column_name,
-           c.relnamespace AS own_schema
+  WITH filled AS (
+    -- Each table that a trigger fills, or whose column has a number for its default.
+    SELECT t.tgrelid AS relation, split_part(encode(t.tgargs, 'escape'), '\000', 1) AS column_name, false AS by_default
       FROM pg_catalog.pg_trigger t
-      JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid,
-           pg_catalog.pg_partition_tree(t.tgrelid) leaf
-     WHERE t.tgfoid = '@extschema@.number_trigger()'::pg_catalog.regprocedure AND t.tgparentid = 0
-       AND (target IS NULL OR t.tgrelid = target) AND leaf.isleaf
-    UNION
-    SELECT t.tgrelid, split_part(encode(t.tgargs, 'escape'), '\000', 1), c.relnamespace
-      FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
      WHERE t.tgfoid = '@extschema@.number_trigger()'::pg_catalog.regprocedure
-       AND (target IS NULL OR t.tgrelid = target) AND c.relkind = 'r')
+    UNION
+    SELECT a.attrelid, a.attname, true
+      FROM pg_catalog.pg_depend d
+      JOIN pg_catalog.pg_attrdef f ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND d.objid = f.oid
+      JOIN pg_catalog.pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum
+     WHERE d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+       AND d.refobjid IN ('@extschema@.next_ticket_number(text, timestamptz)'::pg_catalog.regprocedure,
+                          '@extschema@.next_ticket_number(text, timestamptz, text)'::pg_catalog.regprocedure)
+  ), numbered AS (
+    SELECT leaf.relid AS relation, f.column_name, f.by_default, c.relnamespace AS own_schema
+      FROM filled f
+      JOIN pg_catalog.pg_class c ON c.oid = f.relation AND NOT c.relispartition,
+           LATERAL (SELECT l.relid FROM pg_catalog.pg_partition_tree(f.relation) l WHERE l.isleaf
+                    UNION SELECT f.relation WHERE c.relkind = 'r') leaf
+     WHERE target IS NULL OR f.relation = target
+    UNION
+    SELECT f.relation, f.column_name, f.by_default, root.relnamespace
+      FROM filled f
+      JOIN pg_catalog.pg_class c ON c.oid = f.relation AND c.relispartition AND c.relkind = 'r'
+      JOIN pg_catalog.pg_class root ON root.oid = pg_catalog.pg_partition_root(f.relation)
+     WHERE target IS NULL OR f.relation = target
+  ), homes AS (
+    SELECT n.relation, n.column_name,
+           CASE WHEN n.by_default THEN ''
+                WHEN EXISTS (SELECT FROM pg_catalog.pg_class h WHERE h.relnamespace = n.own_schema AND h.relname = 'ticket_counters' AND h.relkind = 'r')
+                THEN s.nspname ELSE '@extschema@' END AS home
+      FROM numbered n JOIN pg_catalog.pg_namespace s ON s.oid = n.own_schema
+    UNION ALL
+    SELECT target, '', '@extschema@' WHERE target IS NOT NULL AND NOT EXISTS (SELECT FROM numbered))
   SELECT r.prefix, r.period, max(r.last_number)
-    FROM numbered n
-    JOIN pg_catalog.pg_namespace s ON s.oid = n.own_schema,
-         LATERAL @extschema@.resync_numbers(n.relation, n.column_name::name, CASE
-           WHEN EXISTS (SELECT FROM pg_catalog.pg_class h WHERE h.relnamespace = n.own_schema AND h.relname = 'ticket_counters')
-           THEN s.nspname ELSE '@extschema@' END) r
+    FROM homes h, LATERAL @extschema@.resync_numbers(h.relation, h.column_name::name, h.home::text, target IS NOT NULL) r
    GROUP BY r.prefix, r.period;
 END;
 COMMENT ON FUNCTION @extschema@.resync_ticket_numbers(regclass) IS
-  'Raises series to the largest number in a table that has a number_trigger() (null: in each such table), those of open '
-  'transactions included, and returns what was raised. Never lowers. Needed only after rows came while no trigger fired.';
+  'Raises series to the largest number in a table that has a number_trigger() or a column with DEFAULT next_ticket_number() '
+  '(null: in each such table), those of open transactions included, and returns what was raised. Never lowers. Needed only '
+  'after rows came while no trigger fired, and for given numbers where a DEFAULT counts. Tables whose owner may not '
+  'count are passed over. Errors, where one was named: 55000 nothing numbers it, 42501 its owner lacks UPDATE on ticket_counters.';

@@ -34,7 +34,7 @@ BEGIN
   ALTER TABLE tasks ENABLE ALWAYS TRIGGER number;
   DROP TRIGGER IF EXISTS number_at_commit ON tasks;
   CREATE CONSTRAINT TRIGGER number_at_commit AFTER INSERT ON tasks DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW WHEN (NEW.ticket_number LIKE 'pending-%')
+    FOR EACH ROW WHEN (numbers_pending())
     EXECUTE FUNCTION number_settle_trigger('ticket_number', '', 'at=created_at', 'queue=assigned_team_id', 'category=category');
   CREATE OR REPLACE TRIGGER number BEFORE INSERT OR UPDATE OF ticket_number ON ticket_number_aliases
     FOR EACH ROW EXECUTE FUNCTION number_trigger('ticket_number');

@@ -108,7 +108,18 @@ LANGUAGE plpgsql SECURITY DEFINER
 AS $$
 DECLARE
   alias ticket_number_aliases;
+  other varchar;
 BEGIN
+  -- Who types or quotes a number does not mind its case and separators, so two tickets must not differ by these alone.
+  SELECT t.ticket_number INTO other
+    FROM unnest(NEW.ticket_number || extract_ticket_numbers(NEW.ticket_number)) spelling
+    JOIN task_numbers n ON n.number_key = ticket_number_key(spelling)
+    JOIN tasks t ON t.id = n.task_id
+   WHERE n.task_id <> NEW.id AND t.ticket_number <> NEW.ticket_number LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'ticket number "%" reads like "%", which another ticket has', NEW.ticket_number, other
+      USING ERRCODE = 'unique_violation', HINT = 'Case and separators do not tell numbers apart.';
+  END IF;
   SELECT * INTO alias FROM ticket_number_aliases a WHERE a.ticket_number = NEW.ticket_number;
   IF alias.task_id = NEW.id AND alias.reason <> 'merged' THEN
     DELETE FROM ticket_number_aliases a WHERE a.ticket_number = NEW.ticket_number;
@@ -121,7 +132,7 @@ BEGIN
 END
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION refuse_alias_as_number() IS
-  'Trigger of tasks: a number that another ticket had is refused (23505); a ticket that comes back takes its own number again.';
+  'Trigger of tasks: a number that another ticket had, or that reads like another ticket''s, is refused (23505); a ticket that comes back takes its own number again.';
 
 CREATE OR REPLACE FUNCTION keep_ticket_number() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER

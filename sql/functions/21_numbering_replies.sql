@@ -9,6 +9,9 @@ DECLARE
 BEGIN
   SELECT r.token INTO mark FROM ticket_reply_tokens r WHERE r.task_id = ticket_reply_token.task_id;
   IF mark IS NULL THEN
+    IF NOT EXISTS (SELECT FROM tasks t WHERE t.id = ticket_reply_token.task_id) THEN
+      RAISE EXCEPTION 'there is no ticket %', ticket_reply_token.task_id USING ERRCODE = 'undefined_object';
+    END IF;
     bytes := gen_random_bytes(20);
     SELECT 'tf' || string_agg(substr('abcdefghijklmnopqrstuvwxyz234567', 1 + (get_byte(bytes, i) & 31), 1), '') INTO mark
       FROM generate_series(0, 19) i;
@@ -20,7 +23,7 @@ END
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION ticket_reply_token(integer) IS
   'The opaque mark of a ticket for Message-ID, References and reply addresses (support+MARK@...): 22 lower-case letters and '
-  'digits, made at the first call. Unlike the number it cannot be guessed. Error: 23503 no such ticket.';
+  'digits, made at the first call. Unlike the number it cannot be guessed. Error: 42704 no such ticket.';
 REVOKE ALL ON FUNCTION ticket_reply_token(integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ticket_reply_token(integer) TO ticketflow_service;
 

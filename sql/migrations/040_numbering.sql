@@ -45,7 +45,7 @@ CREATE TABLE ticket_counters (
   prefix varchar(10) COLLATE "C" NOT NULL,
   period text COLLATE "C" NOT NULL,
   PRIMARY KEY (prefix, period)
-);
+) WITH (fillfactor = 25);
 COMMENT ON TABLE ticket_counters IS
   'Last number of each series and period. Written by the engine outside transactions, like a sequence; '
   'use resync_ticket_numbers() to raise a counter. UPDATE on this table is the right to draw numbers.';
@@ -87,7 +87,7 @@ CREATE TRIGGER counters_guard BEFORE UPDATE OR DELETE OR TRUNCATE ON ticket_coun
 CREATE TRIGGER number BEFORE INSERT OR UPDATE OF ticket_number ON tasks
   FOR EACH ROW EXECUTE FUNCTION number_trigger('ticket_number', '', 'at=created_at', 'queue=assigned_team_id', 'category=category');
 CREATE CONSTRAINT TRIGGER number_at_commit AFTER INSERT ON tasks DEFERRABLE INITIALLY DEFERRED
-  FOR EACH ROW WHEN (NEW.ticket_number LIKE 'pending-%')
+  FOR EACH ROW WHEN (numbers_pending())
   EXECUTE FUNCTION number_settle_trigger('ticket_number', '', 'at=created_at', 'queue=assigned_team_id', 'category=category');
 -- Also for rows that replication brings: they raise their series.
 ALTER TABLE tasks ENABLE ALWAYS TRIGGER number;

@@ -26,7 +26,7 @@ CREATE TRIGGER number BEFORE INSERT ON shop.gapless FOR EACH ROW EXECUTE FUNCTIO
 INSERT INTO ticketflow.ticket_series (prefix, mode) VALUES ('LATE', 'gapless');
 CREATE TRIGGER number BEFORE INSERT ON shop.late FOR EACH ROW EXECUTE FUNCTION ticketflow.number_trigger('number', 'LATE');
 CREATE CONSTRAINT TRIGGER settle AFTER INSERT ON shop.late DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
-  WHEN (NEW.number LIKE 'pending-%') EXECUTE FUNCTION ticketflow.number_settle_trigger('number', 'LATE');
+  WHEN (ticketflow.numbers_pending()) EXECUTE FUNCTION ticketflow.number_settle_trigger('number', 'LATE');
 INSERT INTO users (id, email, role, is_active, is_approved) VALUES ('u1', 'u1@example.org', 'user', true, true);
 INSERT INTO acme.users (id, email, role, is_active, is_approved) VALUES ('u1', 'u1@example.org', 'user', true, true);
 """

@@ -3,7 +3,7 @@
 \set ECHO none
 SET TimeZone = 'Asia/Tokyo';
 BEGIN;
-SELECT plan(87);
+SELECT plan(109);
 SET search_path = public, ticketflow;
 CREATE FUNCTION refusal(command text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE state text; message text; hint text;
@@ -41,8 +41,8 @@ SELECT is(next_ticket_number(NULL, '2024-05-01Z'), 'TKT-2024-0001', 'no prefix i
 
 -- Bad input
 SELECT is(refusal($$SELECT next_ticket_number('TKT%')$$), '22023: ticket prefix "TKT%" is not valid', 'a wild card in a prefix');
-SELECT is(refusal($$SELECT next_ticket_number(E'HD\n')$$), '22023: ticket prefix "HD?" is not valid', 'a newline');
-SELECT is(refusal($$SELECT next_ticket_number('ÄBC')$$), '22023: ticket prefix "??BC" is not valid', 'a letter that is not ASCII');
+SELECT is(refusal($$SELECT next_ticket_number(E'HD\n')$$), '22023: ticket prefix "HD\n" is not valid', 'a newline');
+SELECT is(refusal($$SELECT next_ticket_number('ÄBC')$$), '22023: ticket prefix "ÄBC" is not valid', 'a letter that is not ASCII');
 SELECT is(refusal($$SELECT next_ticket_number('ABCDEFGHIJK')$$), '22023: ticket prefix "ABCDEFGHIJK" is not valid', 'eleven characters');
 SELECT is(refusal($$SELECT next_ticket_number('')$$), '22023: ticket prefix "" is not valid', 'none');
 SELECT matches(refusal($$SELECT next_ticket_number('TKT', 'infinity')$$), '^22007', 'no moment');
@@ -61,6 +61,18 @@ SELECT matches(refusal($$DELETE FROM ticket_series WHERE prefix = 'HD'$$), '^550
 SELECT is(refusal($$UPDATE ticket_series SET prefix = 'FREE2' WHERE prefix = 'FREE'$$), 'accepted', 'one that never counted may be');
 SELECT matches(refusal('UPDATE ticket_counters SET last_number = 0'), '^55000: counters', 'counters are not changed by hand');
 SELECT matches(refusal('TRUNCATE ticket_counters'), '^55000: counters', 'nor emptied');
+
+SELECT matches(refusal($$INSERT INTO ticket_series (prefix, mask, reset) VALUES ('C1', '{prefix}{#}', 'never'), ('C', '{prefix}1{#}', 'never')$$),
+  '^22023: series "C1?" would make the same numbers as series "C1?"', 'two series that meet: C1 1 and C 11');
+SELECT matches(refusal($$INSERT INTO ticket_series (prefix, mask, reset) VALUES ('A1', '{####}', 'never'), ('A3', '{#####}', 'never')$$),
+  '^22023: series .* would make the same numbers', 'and where both come to five digits');
+SELECT is(refusal($$INSERT INTO ticket_series (prefix, mask) VALUES ('Y', '{prefix}{YY}-{####}')$$), 'accepted', 'two digits of the year');
+SELECT matches(refusal($$SELECT next_ticket_number('Y', '1926-05-05Z')$$), '^22007: mask .* cannot number the year 1926', 'stand for this century');
+SELECT is(next_ticket_number('Y', '2026-05-05Z'), 'Y26-0001', 'and number it');
+CREATE TABLE mine (LIKE ticket_series);
+INSERT INTO mine (prefix, mask, reset, time_zone, start_number, mode, is_default) VALUES ('TKT', '{prefix}-{YYYY}-{####}', 'year', 'UTC', 1, 'fast', false);
+CREATE TRIGGER z BEFORE UPDATE ON mine FOR EACH ROW EXECUTE FUNCTION ticket_series_check();
+SELECT matches(refusal('UPDATE mine SET start_number = 2'), '^42809: table "mine" does not hold the series', 'nobody''s own table of series locks counters');
 
 -- Series as data
 INSERT INTO ticket_series (prefix, mask, reset, time_zone, start_number) VALUES
@@ -110,6 +122,8 @@ SELECT is(ticket_number_problem('TKT-2026-0001'), NULL, 'no reason');
 SELECT is(extract_ticket_numbers('Re: [TKT-2026-0042] printer'), '{TKT-2026-0042}', 'extract');
 SELECT is(extract_ticket_numbers('AW: tkt 2026 42, hd_2026_1; N-000031 n-000013, TKT-2026-42'), '{TKT-2026-0042,HD_2026_001,N-000013}',
           'in any spelling, once, without misread ones');
+SELECT is(extract_ticket_numbers(E'TKT\u20132026\u20130045 TKT\u20112026\u20110046 TKT\u00a02026\u00a047 TKT\u22122026\u22120048'), '{TKT-2026-0045,TKT-2026-0046,TKT-2026-0047,TKT-2026-0048}',
+          'with the dashes and spaces of word processors');
 SELECT is(extract_ticket_numbers('in May 2026 42 people'), '{}', 'a date is no number');
 SELECT is(cardinality(extract_ticket_numbers(repeat('x ', 400000) || 'TKT-2026-0001 ' || repeat('y ', 400000))), 1, 'a long text');
 
@@ -142,16 +156,76 @@ ALTER TABLE billing.invoices ENABLE TRIGGER number;
 SELECT results_eq('SELECT * FROM resync_ticket_numbers() ORDER BY 2', $$VALUES ('INV', '2024', 7::bigint), ('INV', '2026', 500)$$, 'resync says what it raised');
 SELECT is_empty('SELECT * FROM resync_ticket_numbers(''billing.invoices'')', 'a second time nothing');
 SELECT is(next_ticket_number('INV', '2026-02-02Z'), 'INV-2026-0501', 'and never lowers');
+SELECT matches(refusal($$SELECT * FROM resync_ticket_numbers('many')$$), '^55000: table "many" has no column that a series numbers', 'resync of a table that nothing numbers');
+CREATE TABLE billing.defaults (id serial PRIMARY KEY, no text UNIQUE DEFAULT next_ticket_number('DEF', '2026-05-05Z'));
+INSERT INTO billing.defaults (no) VALUES ('DEF-2026-0005'), ('DEF-2026-0006');
+SELECT results_eq($$SELECT * FROM resync_ticket_numbers('billing.defaults')$$, $$VALUES ('DEF', '2026', 6::bigint)$$, 'resync of a table whose column has a number for its default');
+INSERT INTO billing.defaults DEFAULT VALUES;
+SELECT is((SELECT no FROM billing.defaults ORDER BY id DESC LIMIT 1), 'DEF-2026-0007', 'which goes on after it');
+SELECT matches(refusal($$INSERT INTO billing.invoices (number) VALUES (E'a\nb')$$), '^22023: a ticket number must not contain control characters', 'a line end in a given number');
+SELECT lives_ok($$INSERT INTO billing.invoices (id, number, day) VALUES (900, 'pending-x', '2026-02-02')$$, 'a placeholder of nobody');
+SELECT is((SELECT number::text FROM billing.invoices WHERE id = 900), 'INV-2026-0502', 'is no number');
+DELETE FROM billing.invoices WHERE id = 900;
 INSERT INTO ticket_series (prefix, mask) VALUES ('INV', '{prefix}/{category}/{YY}/{#}');
 INSERT INTO billing.invoices (day, region) VALUES ('2026-02-02', 'em a'), ('2026-02-02', NULL);
-SELECT results_eq('SELECT number::text FROM billing.invoices ORDER BY id DESC LIMIT 2', ARRAY['INV/GEN/26/503', 'INV/EMA/26/502'],
+SELECT results_eq('SELECT number::text FROM billing.invoices ORDER BY id DESC LIMIT 2', ARRAY['INV/GEN/26/504', 'INV/EMA/26/503'],
                   'a category of the row');
-SELECT matches(refusal($$INSERT INTO billing.invoices (day, region) VALUES ('2026-02-02', 'abcdefghijkl')$$), '^22001: ticket number "INV/ABCDEFGHIJ/26/504" does not fit', 'a number longer than its column');
+SELECT matches(refusal($$INSERT INTO billing.invoices (day, region) VALUES ('2026-02-02', 'abcdefghijkl')$$), '^22001: ticket number "INV/ABCDEFGHIJ/26/505" does not fit', 'a number longer than its column');
 CREATE TABLE billing.other (a integer, n text);
 CREATE TRIGGER number BEFORE INSERT ON billing.other FOR EACH ROW EXECUTE FUNCTION number_trigger('a');
 SELECT matches(refusal('INSERT INTO billing.other DEFAULT VALUES'), '^42809: column "a" cannot hold ticket numbers', 'a column that holds no text');
 CREATE OR REPLACE TRIGGER number BEFORE INSERT ON billing.other FOR EACH ROW EXECUTE FUNCTION number_trigger('n', 'X', 'when=a');
 SELECT matches(refusal('INSERT INTO billing.other DEFAULT VALUES'), '^22023: number_trigger\(\) does not know the argument', 'an unknown argument');
+
+-- Tables of counters that are not as deploy() makes them
+ALTER TABLE ticket_counters ADD COLUMN note text NOT NULL DEFAULT 'x';
+SELECT is(next_ticket_number('HD2', '2026-05-05Z'), 'HD2-2026-0001', 'a column that somebody added does no harm');
+SELECT is((SELECT note FROM ticket_counters WHERE prefix = 'HD2'), 'x', 'and has its default');
+INSERT INTO ticket_series (prefix, mode) VALUES ('GAP', 'gapless');
+SELECT is(next_ticket_number('GAP', '2026-05-05Z'), 'GAP-2026-0001', 'in either mode');
+ALTER TABLE ticket_counters DROP COLUMN note;
+SELECT is(next_ticket_number('HD2', '2026-05-05Z'), 'HD2-2026-0002', 'nor one that is gone');
+SELECT is(next_ticket_number('GAP', '2026-05-05Z'), 'GAP-2026-0002', 'in either mode');
+
+CREATE ROLE joe;
+CREATE SCHEMA joe AUTHORIZATION joe;
+SET LOCAL ROLE joe;
+SELECT throws_ok('SELECT peek_ticket_number()', '42501', 'permission denied to peek at ticket numbers', 'the next number tells the volume: not to everybody');
+SET LOCAL search_path = joe, ticketflow, public;
+CREATE FUNCTION joe.homes() RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+  series constant text := 'CREATE TABLE ticket_series (prefix text, mask text, reset text, time_zone text, start_number bigint, mode text, permute_key bigint, is_default boolean)';
+  scopes constant text := 'CREATE TABLE ticket_series_scopes (scope text, value text, prefix text, code text)';
+  columns constant text := 'ALTER TABLE ticket_counters ADD COLUMN last_number bigint NOT NULL DEFAULT 5, ADD COLUMN prefix varchar(10) COLLATE "C" NOT NULL DEFAULT ''TKT'', ADD COLUMN period text COLLATE "C" NOT NULL DEFAULT ''2026''; ALTER TABLE ticket_counters ADD PRIMARY KEY (prefix, period)';
+  attempt text[];
+  state text;
+BEGIN
+  FOREACH attempt SLICE 1 IN ARRAY ARRAY[
+    ['CREATE VIEW ticket_series AS SELECT 1; CREATE VIEW ticket_series_scopes AS SELECT 1; CREATE TABLE ticket_counters ()', 'parse_ticket_number(''TKT-2026-0001'')'],
+    [series || ';' || scopes || ';CREATE TABLE ticket_counters (); INSERT INTO ticket_series VALUES (''TKT'', ''{prefix}-{####}'', ''never'', NULL, 1, ''fast'', NULL, true)', 'parse_ticket_number(''TKT-2026-0001'')'],
+    [replace(series, 'start_number bigint', 'start_number text') || ';' || scopes || ';CREATE TABLE ticket_counters (); INSERT INTO ticket_series VALUES (''TKT'', ''{prefix}-{####}'', ''never'', ''UTC'', ''many'', ''fast'', NULL, true)', 'parse_ticket_number(''TKT-2026-0001'')'],
+    [series || ';' || scopes || ';CREATE TABLE ticket_counters (); INSERT INTO ticket_counters DEFAULT VALUES;' || columns, 'next_ticket_number(''TKT'', ''2026-05-05'')'],
+    [series || ';' || scopes || ';CREATE TABLE ticket_counters (a int, b int, c int, PRIMARY KEY (b, c)); INSERT INTO ticket_counters SELECT g, g, g FROM generate_series(-1000, 1000) g', 'parse_ticket_number(''ABC-2026-0001'')'],
+    [series || ';' || scopes || ';CREATE TABLE ticket_counters (a int, b int, c int, PRIMARY KEY (b, c)); INSERT INTO ticket_counters SELECT g, g, g FROM generate_series(-1000, 1000) g', 'next_ticket_number(''ABC'')']] LOOP
+    BEGIN
+      EXECUTE attempt[1];
+      state := 'answered';
+      EXECUTE 'SELECT ' || attempt[2];
+      RAISE EXCEPTION USING ERRCODE = 'P0004';
+    EXCEPTION WHEN OTHERS OR assert_failure THEN
+      RETURN NEXT CASE SQLSTATE WHEN 'P0004' THEN state ELSE SQLSTATE END;
+    END;
+  END LOOP;
+END $$;
+SELECT results_eq('SELECT * FROM joe.homes()', ARRAY['answered', '55000', '22P02', '42809', '42809', '42809'], 'strange tables of these names are clear errors and crash nothing');
+CREATE TABLE joe.t (no text);
+INSERT INTO joe.t VALUES ('INV-2026-999999999999');
+CREATE TRIGGER x BEFORE INSERT ON joe.t FOR EACH ROW EXECUTE FUNCTION ticketflow.number_trigger('no', 'INV');
+CREATE TRIGGER y BEFORE INSERT ON joe.t FOR EACH ROW EXECUTE FUNCTION ticketflow.number_trigger('nope', 'INV');
+RESET ROLE;
+SET LOCAL search_path = public, ticketflow;
+SELECT is_empty('SELECT * FROM resync_ticket_numbers() WHERE last_number > 1000', 'tables of strangers raise no series');
+SELECT matches(refusal($$SELECT * FROM resync_ticket_numbers('joe.t')$$), '^42(501|703): ', 'not even by name');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,7 +1,7 @@
 -- Ticket numbers of a desk: the default series, teams and categories, given numbers, aliases, a second desk, gapless.
 \set ECHO none
 BEGIN;
-SELECT plan(43);
+SELECT plan(47);
 SET search_path = public, ticketflow;
 CREATE FUNCTION refusal(command text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE state text; message text;
@@ -56,6 +56,10 @@ UPDATE company_settings SET ticket_prefix = 'JIRA';
 SELECT is(ticket('jira'), 'JIRA-2026-0101', 'counts if the series comes');
 UPDATE company_settings SET ticket_prefix = 'TKT';
 SELECT matches(refusal($$SELECT ticket('twice', 'TKT-2026-0042')$$), '^23505', 'the same number twice');
+SELECT is(refusal($$SELECT ticket('case', 'tkt-2026-0042')$$), '23505: ticket number "tkt-2026-0042" reads like "TKT-2026-0042", which another ticket has', 'a number that differs by case');
+SELECT matches(refusal($$SELECT ticket('spaces', 'TKT 2026 42')$$), '^23505: ticket number', 'or by separators and zeros');
+SELECT is(ticket('odd', 'old/77'), 'old/77', 'a foreign number');
+SELECT matches(refusal($$SELECT ticket('odd', 'OLD-77')$$), '^23505: ticket number', 'has one reading too');
 CREATE TEMP TABLE copied (LIKE tasks INCLUDING DEFAULTS);
 COPY tasks (title, category, created_by, created_at) FROM stdin (DELIMITER '|');
 copied 1|bug|u1|2026-05-05Z

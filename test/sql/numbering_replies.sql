@@ -36,7 +36,7 @@ CREATE TEMP TABLE mark AS SELECT t.id, ticket_reply_token(t.id) AS token FROM ta
 SELECT matches(token, '^tf[a-z2-7]{20}$', 'a mark is opaque') FROM mark WHERE id = 1;
 SELECT is(ticket_reply_token(1), (SELECT token FROM mark WHERE id = 1), 'and stays');
 SELECT is((SELECT count(DISTINCT token) FROM mark), 5::bigint, 'each ticket has its own');
-SELECT throws_ok('SELECT ticket_reply_token(99)', '23503', NULL, 'no mark without a ticket');
+SELECT throws_ok('SELECT ticket_reply_token(99)', '42704', NULL, 'no mark without a ticket');
 
 SELECT results_eq($$SELECT task_id, ticket_number, matched_by, found_in, sender_id, sender_ok FROM route_reply('Re: [TKT-2026-0001] printer', 'it works', 'Anna <anna@example.org>')$$,
   $$VALUES (1, 'TKT-2026-0001', 'number', 'subject', 'anna', true)$$, 'a number in the subject, from its customer');

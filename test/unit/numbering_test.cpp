@@ -193,3 +193,59 @@ TEST(Permutation, DependsOnKeyAndPeriodAndHidesTheOrder) {
     EXPECT_GT(rising, 400);
     EXPECT_LT(rising, 600);
 }
+
+TEST(Masks, MeetWhereTwoSeriesCouldWriteTheSame) {
+    struct {
+        const char *one, *prefix, *other, *other_prefix;
+        bool meet;
+    } const cases[] = {
+        {"{prefix}-{YYYY}-{####}", "TKT", "{prefix}-{YYYY}-{####}", "HELP", false},
+        {"{prefix}-{YYYY}-{####}", "TKT", "{prefix}-{YYYY}-{####}", "TKT2", false},
+        {"{prefix}{YYYY}-{####}", "A", "{prefix}{YYYY}-{####}", "A1", false},
+        {"{prefix}{#}", "C1", "{prefix}1{#}", "C", true},
+        {"{prefix}{####}", "B1", "{prefix}{#####}", "B", true},
+        {"{####}", "A", "{#####}", "B", true},
+        {"{YYYY}{####}", "A", "{YYYY}{MM}{DD}{#####}", "B", true},
+        {"{YYYY}-{####}", "A", "{YYYY}/{####}", "B", false},
+        {"{category}-{###}", "A", "{prefix}-{###}", "BUG", true},
+        {"{category}-{###}", "A", "{prefix}/{###}", "BUG", false},
+        {"{prefix}-{###}{check}", "A", "{prefix}-{####}", "A", true},
+        {"N{###}", "A", "n{###}", "B", false},
+    };
+    for (const auto &it : cases) {
+        EXPECT_EQ(can_meet(Mask(it.one), it.prefix, Mask(it.other), it.other_prefix), it.meet) << it.one << " " << it.other;
+        EXPECT_EQ(can_meet(Mask(it.other), it.other_prefix, Mask(it.one), it.prefix), it.meet) << it.other << " " << it.one;
+    }
+}
+
+TEST(Mask, TwoDigitsOfAYearAreOfThisCentury) {
+    EXPECT_NO_THROW(Mask("{YY}-{###}").check_year(Reset::year, 2099));
+    EXPECT_NO_THROW(Mask("{YYYY}-{###}").check_year(Reset::year, 1926));
+    EXPECT_NO_THROW(Mask("{YY}-{###}").check_year(Reset::never, 1926));
+    EXPECT_THROW(Mask("{YY}-{###}").check_year(Reset::year, 1999), Failure);
+    EXPECT_THROW(Mask("{YY}{MM}-{###}").check_year(Reset::month, 2100), Failure);
+}
+
+TEST(Prefix, IsShownAsItWasGiven) {
+    const auto message = [](const std::string &prefix) {
+        try {
+            check_prefix(prefix);
+        } catch (const Failure &failure) {
+            return failure.message;
+        }
+        return std::string();
+    };
+    EXPECT_EQ(message("\xc3\x96"), "ticket prefix \"\xc3\x96\" is not valid");
+    EXPECT_EQ(message("a\n\x01"), "ticket prefix \"a\\n\\x01\" is not valid");
+    std::string many;
+    for (int i = 0; i < 100; ++i)
+        many += "a\xc3\x96";
+    EXPECT_EQ(message(many).find("\xc3\"") , std::string::npos);
+    EXPECT_LT(message(many).size(), 110u);
+}
+
+TEST(Reader, ReadsTheDashesOfWordProcessors) {
+    EXPECT_EQ(with_plain_separators("TKT\xe2\x80\x93" "2026\xe2\x80\x91" "0045"), "TKT-2026-0045");
+    EXPECT_EQ(with_plain_separators("a\xc2\xa0" "b\xe2\x88\x92" "c\xe2\x80\xaf" "d"), "a b-c d");
+    EXPECT_EQ(with_plain_separators("\xe2\x82\xac \xe2\x80"), "\xe2\x82\xac \xe2\x80");
+}
