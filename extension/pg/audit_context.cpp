@@ -11,6 +11,8 @@ extern "C" {
 #include <access/stratnum.h>
 #include <access/table.h>
 #include <access/xact.h>
+#include <catalog/pg_am.h>
+#include <catalog/pg_class.h>
 #include <catalog/pg_type.h>
 #include <miscadmin.h>
 #include <utils/acl.h>
@@ -19,6 +21,7 @@ extern "C" {
 #include <utils/fmgrprotos.h>
 #include <utils/guc.h>
 #include <utils/hsearch.h>
+#include <utils/inet.h>
 #include <utils/inval.h>
 #include <utils/lsyscache.h>
 #include <utils/rel.h>
@@ -35,7 +38,10 @@ namespace {
 constexpr const char *kContextTable = "audit_contexts";
 constexpr const char *kActorKinds[] = {"user", "system", "import", "ai", "api_key"};
 
+constexpr size_t kLongestAddress = 64;
+
 char *request_id;
+char *said_client; // by a service that speaks for users
 char *cause;
 char *actor_kind;
 
@@ -59,6 +65,7 @@ struct Current {
     bool has_user;
     const char *kind;
     char application[NAMEDATALEN];
+    char address[kLongestAddress];
     int64 id;
     core::audit::Digest digest;
     bool valid;
@@ -120,8 +127,24 @@ void at_subtransaction_event(SubXactEvent event, SubTransactionId, SubTransactio
         settle(false);
 }
 
+// Found by its name only: it may be anything.
+bool keeps_contexts(Oid table) {
+    const AttrNumber column = get_attnum(table, "id");
+    return get_rel_relkind(table) == RELKIND_RELATION && column > 0 && get_atttype(table, column) == INT8OID;
+}
+
+bool is_btree(Oid index) {
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(index));
+    const bool result = HeapTupleIsValid(tuple) && reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relam == BTREE_AM_OID;
+    if (HeapTupleIsValid(tuple))
+        ReleaseSysCache(tuple);
+    return result;
+}
+
 bool is_stored(Oid table, int64 id) {
     Relation contexts = table_open(table, AccessShareLock);
+    if (!keeps_contexts(table))
+        raise_inside_call(core::Condition::wrong_object_type, "table \"audit_contexts\" was changed while it was opened", "", "Try again.");
     Oid index = InvalidOid;
     const AttrNumber column = get_attnum(table, "id");
     List *const indexes = RelationGetIndexList(contexts);
@@ -129,7 +152,7 @@ bool is_stored(Oid table, int64 id) {
     foreach (cell, indexes) {
         HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
         const Form_pg_index form = reinterpret_cast<Form_pg_index>(GETSTRUCT(tuple));
-        if (form->indkey.values[0] == column && form->indisvalid)
+        if (form->indkey.values[0] == column && form->indisvalid && is_btree(lfirst_oid(cell)))
             index = lfirst_oid(cell);
         ReleaseSysCache(tuple);
     }
@@ -163,6 +186,12 @@ void store(Oid table, const char *role, const char *login, const char *kind, con
     row.values[6] = text_or_null(application, row.nulls[6]);
     row.values[7] = TimestampTzGetDatum(GetCurrentStatementStartTimestamp());
     add_row(table, &kContextShape, row);
+}
+
+bool is_address(const char *text) {
+    unsigned char bytes[16];
+    return text && *text && strlen(text) < kLongestAddress &&
+           (pg_inet_net_pton(PGSQL_AF_INET, text, bytes, 4) >= 0 || pg_inet_net_pton(PGSQL_AF_INET6, text, bytes, 16) >= 0);
 }
 
 // Null for a local socket.
@@ -231,16 +260,17 @@ int64 context_of_change(Oid log_schema, const Origin &origin, core::audit::Diges
     const Oid role = GetOuterUserId(), login = GetSessionUserId();
     const char *const kind = kind_of_actor(origin.user.data() != nullptr, origin.may_say_kind);
     const char *const application = application_name && *application_name ? application_name : nullptr;
+    const char *const said_address = origin.may_say_kind && is_address(said_client) ? said_client : nullptr;
     if (current.valid && current.schema == log_schema && current.role == role && current.login == login &&
-        current.kind == kind && strcmp(current.application, application ? application : "") == 0) {
+        current.kind == kind && strcmp(current.address, said_address ? said_address : "") == 0 && strcmp(current.application, application ? application : "") == 0) {
         digest = current.digest;
         return current.id;
     }
     const Oid table = get_relname_relid(kContextTable, log_schema);
-    if (!OidIsValid(table))
+    if (!OidIsValid(table) || !keeps_contexts(table))
         return 0;
     const char *const role_name = GetUserNameFromId(role, true), *const login_name = GetUserNameFromId(login, true);
-    const char *const client = client_address();
+    const char *const client = said_address ? said_address : client_address();
     current.digest = context_digest(role_name, login_name, kind, client, application);
     current.id = 0;
     for (size_t i = 0; i < sizeof current.id; ++i)
@@ -255,6 +285,7 @@ int64 context_of_change(Oid log_schema, const Origin &origin, core::audit::Diges
     current.role = role;
     current.login = login;
     current.kind = kind;
+    strlcpy(current.address, said_address ? said_address : "", sizeof current.address);
     strlcpy(current.application, application ? application : "", sizeof current.application);
     current.valid = true;
     digest = current.digest;
@@ -270,6 +301,7 @@ void register_context() {
         DefineCustomStringVariable(name, text, nullptr, value, "", PGC_USERSET, 0, nullptr, nullptr, nullptr);
     };
     define("app.request_id", "Request that changes belong to, for the audit log.", &request_id);
+    define("app.client_address", "Address of the client of a service, for the audit log.", &said_client);
     define("app.cause", "Why something is changed, for the audit log.", &cause);
     define("app.actor_kind", "Who changes something: user, system, import, ai or api_key.", &actor_kind);
 }

@@ -75,6 +75,7 @@ void write(const Change &change, const char *field, const char *kind, const Colu
         row.values[place] = value;
         row.nulls[place] = false;
     };
+    row.open_type = table.row_key_type;
     row.open_length = table.row_key_length;
     row.open_by_value = table.row_key_by_value;
     const bool gone = !change.after_values;

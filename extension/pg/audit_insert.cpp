@@ -8,10 +8,13 @@ extern "C" {
 #include <catalog/partition.h>
 #include <catalog/pg_type.h>
 #include <executor/executor.h>
+#include <executor/nodeModifyTable.h>
 #include <mb/pg_wchar.h>
 #include <partitioning/partbounds.h>
 #include <partitioning/partdesc.h>
+#include <rewrite/rewriteHandler.h>
 #include <utils/builtins.h>
+#include <utils/datum.h>
 #include <utils/hsearch.h>
 #include <utils/inval.h>
 #include <utils/partcache.h>
@@ -29,6 +32,7 @@ struct Layout {
         const LogShape *shape;
     } key;
     bool fresh;
+    bool has_own_columns; // beside the shape's, with defaults and constraints of their own
     AttrNumber attributes[kMostLogColumns];
     int32 longest[kMostLogColumns]; // characters a varchar(n) takes; 0: any
 };
@@ -96,6 +100,12 @@ void describe_layout(Layout *layout, Relation table, const LogShape *shape) {
         if (shape->columns[c].required && layout->attributes[c] == InvalidAttrNumber)
             report_wrong_log(table, shape->columns[c].name, false);
     }
+    int taken = 0, columns = 0;
+    for (int c = 0; c < shape->count; ++c)
+        taken += layout->attributes[c] != InvalidAttrNumber;
+    for (int i = 0; i < row->natts; ++i)
+        columns += !TupleDescAttr(row, i)->attisdropped;
+    layout->has_own_columns = columns > taken;
     layout->fresh = true;
 }
 
@@ -154,6 +164,7 @@ void open_target(Insertion &insertion, Oid table) {
     InitResultRelInfo(insertion.result, insertion.table, 0, nullptr, 0);
     ExecOpenIndices(insertion.result, false);
     insertion.slot_count = insertion.filled = 0;
+    insertion.defaults = nullptr;
 }
 
 void write_filled(Insertion &insertion) {
@@ -182,6 +193,13 @@ void close_target(Insertion &insertion) {
     table_close(insertion.table, NoLock);
 }
 
+bool is_of_shape(const Layout &layout, const LogShape &shape, AttrNumber attribute) {
+    for (int c = 0; c < shape.count; ++c)
+        if (layout.attributes[c] == attribute)
+            return true;
+    return false;
+}
+
 Datum clipped(Datum value, int32 longest) {
     varlena *const text = PG_DETOAST_DATUM_PACKED(value);
     const int bytes = static_cast<int>(VARSIZE_ANY_EXHDR(text));
@@ -189,6 +207,32 @@ Datum clipped(Datum value, int32 longest) {
         return value;
     const int kept = pg_mbcharcliplen(VARDATA_ANY(text), bytes, longest);
     return kept == bytes ? value : PointerGetDatum(cstring_to_text_with_len(VARDATA_ANY(text), kept));
+}
+
+// Columns that somebody added to the log: what an INSERT that does not name them would do.
+void fill_own_columns(Insertion &insertion, TupleTableSlot *slot) {
+    const TupleDesc row = RelationGetDescr(insertion.table);
+    ExprContext *const context = GetPerTupleExprContext(insertion.estate);
+    for (int i = 0; i < row->natts; ++i) {
+        const Form_pg_attribute attribute = TupleDescAttr(row, i);
+        if (!slot->tts_isnull[i] || attribute->attisdropped || attribute->attgenerated || !attribute->atthasdef || is_of_shape(*insertion.layout, *insertion.shape, i + 1))
+            continue;
+        if (!insertion.defaults)
+            insertion.defaults = static_cast<ExprState **>(MemoryContextAllocZero(insertion.estate->es_query_cxt, sizeof(ExprState *) * static_cast<Size>(row->natts)));
+        if (!insertion.defaults[i])
+            insertion.defaults[i] = ExecPrepareExpr(reinterpret_cast<Expr *>(build_column_default(insertion.table, i + 1)), insertion.estate);
+        const Datum value = ExecEvalExpr(insertion.defaults[i], context, &slot->tts_isnull[i]);
+        if (!slot->tts_isnull[i]) {
+            // The expression's own memory ends with this row, the slot's with the batch.
+            MemoryContext const before = MemoryContextSwitchTo(insertion.estate->es_query_cxt);
+            slot->tts_values[i] = datumCopy(value, attribute->attbyval, attribute->attlen);
+            MemoryContextSwitchTo(before);
+        }
+    }
+    if (row->constr && row->constr->has_generated_stored)
+        ExecComputeStoredGenerated(insertion.result, insertion.estate, slot, CMD_INSERT);
+    if (row->constr)
+        ExecConstraints(insertion.result, slot, insertion.estate);
 }
 
 void fill_slot(Insertion &insertion, const LogRow &row) {
@@ -204,15 +248,20 @@ void fill_slot(Insertion &insertion, const LogRow &row) {
         const int i = insertion.layout->attributes[c] - 1;
         if (i < 0 || row.nulls[c])
             continue;
+        // The row was made for the column that the log had then.
+        if (!OidIsValid(insertion.shape->columns[c].type) && TupleDescAttr(RelationGetDescr(insertion.table), i)->atttypid != row.open_type)
+            report_wrong_log(insertion.table, insertion.shape->columns[c].name, true);
         slot->tts_isnull[i] = false;
         slot->tts_values[i] = insertion.layout->longest[c] > 0 ? clipped(row.values[c], insertion.layout->longest[c]) : row.values[c];
     }
+    ExecStoreVirtualTuple(slot);
+    if (insertion.layout->has_own_columns)
+        fill_own_columns(insertion, slot);
     for (int i = 0; i < width; ++i) {
         const Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(insertion.table), i);
         if (slot->tts_isnull[i] && attribute->attnotnull && !attribute->attisdropped)
             report_null(insertion.table, i);
     }
-    ExecStoreVirtualTuple(slot);
     if (insertion.filled == kRowsPerInsert)
         write_filled(insertion);
 }

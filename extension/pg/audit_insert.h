@@ -24,6 +24,7 @@ struct Insertion {
     ResultRelInfo *result;
     EState *estate;
     TupleTableSlot *slots[kRowsPerInsert];
+    ExprState **defaults; // of the target's own columns, once needed
     int slot_count;
     int filled;
     Oid caller; // whose rights come back at the end

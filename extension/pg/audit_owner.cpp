@@ -1,6 +1,6 @@
 // audit_as_owner(relation, statement): runs a statement with the rights of a relation's owner, as a foreign key's
-// actions are. What it reads and writes may hold the owner's code (triggers, casts, checks of domains): that code must
-// not get the rights of the extension's owner, in whose name the event trigger runs.
+// actions are. What it reads and writes may hold the owner's code (triggers, casts, checks of domains, a desk's functions):
+// that code must not get the rights of a superuser who calls it, or of the extension's owner, in whose name the event trigger runs.
 #include "pg/bridge.h"
 #include "pg/compat.h"
 
@@ -8,6 +8,7 @@ extern "C" {
 #include <access/relation.h>
 #include <catalog/pg_type.h>
 #include <executor/spi.h>
+#include <utils/acl.h>
 #include <utils/builtins.h>
 #include <utils/datum.h>
 }
@@ -26,6 +27,10 @@ Answer run_as_owner(Oid relation, Datum statement) {
     Relation opened = relation_open(relation, AccessShareLock);
     const Oid owner = opened->rd_rel->relowner;
     relation_close(opened, NoLock);
+    // Who could become the owner anyway.
+    if (!has_privs_of_role(GetUserId(), owner))
+        ticketflow::pg::raise_inside_call(ticketflow::core::Condition::insufficient_privilege,
+                                          "only the owner of a relation, or a member of that role, may run statements as its owner", "", "");
     Oid caller;
     int context;
     GetUserIdAndSecContext(&caller, &context);

@@ -30,6 +30,7 @@ struct LogRow {
     Datum values[kMostLogColumns];
     bool nulls[kMostLogColumns];
     // Of the column whose type the shape leaves open.
+    Oid open_type;
     int16 open_length;
     bool open_by_value;
 };

@@ -102,6 +102,11 @@ BEGIN
       USING ERRCODE = 'wrong_object_type', DETAIL = pg_catalog.format('It has no column "%s".', wrong),
             HINT = 'Deploy a desk, or give the table the columns that a desk''s audit_log has.';
   END IF;
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+                  WHERE d.refobjid = log AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.classid = 'pg_catalog.pg_class'::regclass AND d.deptype IN ('a', 'i')) THEN
+    RAISE EXCEPTION 'table "%" cannot take the log of changes', log
+      USING ERRCODE = 'wrong_object_type', DETAIL = 'Its column "id" has no sequence.', HINT = 'Make it bigserial: the id tells the order of changes.';
+  END IF;
   IF NOT pg_catalog.has_table_privilege(owner, log, 'INSERT')
      AND NOT pg_catalog.pg_has_role(owner, (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = log), 'USAGE') THEN
     RAISE EXCEPTION 'the owner of table "%" may not write to the log "%"', target, log
@@ -133,6 +138,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.audit_disable(regclass) IS 'Stops recording changes of a table, its partitions and the tables that inherit from it; what is recorded stays. Returns whether it was recorded.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_as_owner(relation regclass, statement text) RETURNS jsonb
+LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'ticketflow_audit_as_owner';
+COMMENT ON FUNCTION @extschema@.audit_as_owner(regclass, text) IS 'Private to the functions of audit: runs a statement with the rights of a relation''s owner, for who has them anyway; its jsonb answer, or null. Errors: 42501.';
 
 CREATE OR REPLACE FUNCTION @extschema@.audit_log_for(schema oid) RETURNS regclass
 LANGUAGE plpgsql STABLE
@@ -229,14 +238,39 @@ COMMENT ON FUNCTION @extschema@.audit_image(record) IS
 
 -- seals
 
-CREATE OR REPLACE FUNCTION @extschema@.audit_seal(log regclass DEFAULT NULL) RETURNS bigint
+CREATE OR REPLACE FUNCTION @extschema@.audit_literals(VARIADIC "values" text[]) RETURNS text
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+  SELECT pg_catalog.string_agg(pg_catalog.replace(pg_catalog.quote_nullable(v.value), '%', '%%'), ', ' ORDER BY v.place)
+    FROM pg_catalog.unnest("values") WITH ORDINALITY v (value, place);
+END;
+COMMENT ON FUNCTION @extschema@.audit_literals(text[]) IS 'Private to audit_ask_desk(): values as a list of literals for a question.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_ask_desk(schema name, question text) RETURNS jsonb
 LANGUAGE plpgsql
 AS $$
 DECLARE
-  result bigint;
+  log oid := (SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = schema AND c.relname = 'audit_log');
+  owner oid := (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = log);
+  result jsonb;
 BEGIN
-  EXECUTE pg_catalog.format('SELECT %I.seal_changes()', @extschema@.audit_schema(log)) INTO result;
+  question := pg_catalog.format(question, schema);
+  -- The desk's functions are its owner's code: a superuser who asks must not run it with her own rights.
+  IF pg_catalog.pg_has_role(owner, 'USAGE') THEN
+    RETURN @extschema@.audit_as_owner(log, question);
+  END IF;
+  EXECUTE question INTO result;
   RETURN result;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.audit_ask_desk(name, text) IS
+  'Private to audit_seal() and its like: runs a statement with a function of a desk, for whose schema it has %I, as the desk''s owner where the caller has those rights.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_seal(log regclass DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  RETURN @extschema@.audit_ask_desk(@extschema@.audit_schema(log), 'SELECT pg_catalog.to_jsonb(%I.seal_changes())')::bigint;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.audit_seal(regclass) IS
@@ -249,8 +283,10 @@ CREATE OR REPLACE FUNCTION @extschema@.audit_verify("from" timestamptz DEFAULT '
 LANGUAGE plpgsql STABLE
 AS $$
 BEGIN
-  RETURN QUERY EXECUTE pg_catalog.format('SELECT * FROM %I.verify_changes($1, $2, $3)', @extschema@.audit_schema(log))
-    USING "from", "to", digests;
+  RETURN QUERY SELECT v.seal_id, v.ledger, v.row_id, v.problem, v.detail
+    FROM pg_catalog.jsonb_to_recordset(@extschema@.audit_ask_desk(@extschema@.audit_schema(log), 
+      'SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(v)) FROM %I.verify_changes(' || @extschema@.audit_literals("from"::text, "to"::text, digests::text) || ') v'))
+      AS v (seal_id bigint, ledger text, row_id bigint, problem text, detail text);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.audit_verify(timestamptz, timestamptz, regclass, jsonb) IS
@@ -261,11 +297,9 @@ COMMENT ON FUNCTION @extschema@.audit_verify(timestamptz, timestamptz, regclass,
 CREATE OR REPLACE FUNCTION @extschema@.audit_proof(row_id bigint, log regclass DEFAULT NULL, ledger text DEFAULT 'audit_log') RETURNS jsonb
 LANGUAGE plpgsql STABLE
 AS $$
-DECLARE
-  result jsonb;
 BEGIN
-  EXECUTE pg_catalog.format('SELECT %I.prove_change($1, $2)', @extschema@.audit_schema(log)) INTO result USING ledger, row_id;
-  RETURN result;
+  RETURN @extschema@.audit_ask_desk(@extschema@.audit_schema(log), 
+    'SELECT %I.prove_change(' || @extschema@.audit_literals(ledger, row_id::text) || ')');
 END
 $$;
 COMMENT ON FUNCTION @extschema@.audit_proof(bigint, regclass, text) IS
@@ -275,11 +309,8 @@ COMMENT ON FUNCTION @extschema@.audit_proof(bigint, regclass, text) IS
 CREATE OR REPLACE FUNCTION @extschema@.audit_digest(log regclass DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql STABLE
 AS $$
-DECLARE
-  result jsonb;
 BEGIN
-  EXECUTE pg_catalog.format('SELECT %I.newest_seal()', @extschema@.audit_schema(log)) INTO result;
-  RETURN result;
+  RETURN @extschema@.audit_ask_desk(@extschema@.audit_schema(log), 'SELECT %I.newest_seal()');
 END
 $$;
 COMMENT ON FUNCTION @extschema@.audit_digest(regclass) IS

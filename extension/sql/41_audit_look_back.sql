@@ -13,9 +13,20 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.audit_options(bytea) IS 'Private to audit_tables: the options in a trigger''s arguments (pg_trigger.tgargs); an empty object where there are none.';
 
+CREATE OR REPLACE FUNCTION @extschema@.audit_only_log() RETURNS regclass
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+  RETURN @extschema@.audit_log_for(0::oid);
+EXCEPTION WHEN object_not_in_prerequisite_state THEN
+  RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.audit_only_log() IS 'Private to audit_tables: the audit_log of the only desk; null where there is none, or several.';
+
 CREATE OR REPLACE VIEW @extschema@.audit_tables AS
 SELECT t.tgrelid::regclass AS target, COALESCE(o.options ->> 'table', c.relname) AS table_name,
-       COALESCE(pg_catalog.to_regclass(o.options ->> 'log'), pg_catalog.to_regclass(pg_catalog.format('%I.audit_log', n.nspname))) AS log,
+       l.log,
        ARRAY(SELECT pg_catalog.jsonb_path_query(o.options, 'lax $.exclude[*] ? (@.type() == "string")') #>> '{}') AS exclude,
        ARRAY(SELECT pg_catalog.jsonb_path_query(o.options, 'lax $.redact[*] ? (@.type() == "string")') #>> '{}') AS redact,
        ARRAY(SELECT pg_catalog.jsonb_path_query(o.options, 'lax $.ignore[*] ? (@.type() == "string")') #>> '{}') AS ignore,
@@ -25,7 +36,12 @@ SELECT t.tgrelid::regclass AS target, COALESCE(o.options ->> 'table', c.relname)
   JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  CROSS JOIN LATERAL (SELECT @extschema@.audit_options(t.tgargs) AS options) o
- WHERE t.tgname = 'ticketflow_audit' AND t.tgfoid = '@extschema@.audit_trigger()'::regprocedure AND t.tgparentid = 0;
+ CROSS JOIN LATERAL (SELECT COALESCE(pg_catalog.to_regclass(o.options ->> 'log'), pg_catalog.to_regclass(pg_catalog.format('%I.audit_log', n.nspname)),
+                                     @extschema@.audit_only_log()) AS log) l
+ WHERE t.tgname = 'ticketflow_audit' AND t.tgfoid = '@extschema@.audit_trigger()'::regprocedure AND t.tgparentid = 0
+   -- Who may not write to a log has no table in it, whatever her trigger claims.
+   AND (l.log IS NULL OR pg_catalog.has_table_privilege(c.relowner, l.log, 'INSERT')
+        OR pg_catalog.pg_has_role(c.relowner, (SELECT k.relowner FROM pg_catalog.pg_class k WHERE k.oid = l.log), 'USAGE'));
 COMMENT ON VIEW @extschema@.audit_tables IS 'The tables whose changes are recorded, and how; fires says disabled where somebody switched the trigger off.';
 GRANT SELECT ON @extschema@.audit_tables TO PUBLIC;
 
@@ -258,11 +274,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.audit_shape(regclass, text, timestamptz) IS 'Private to row_as_of(): the recorded columns that a table had at an instant, each with the value that rows older than the column have; null: not known.';
-
-CREATE OR REPLACE FUNCTION @extschema@.audit_as_owner(relation regclass, statement text) RETURNS jsonb
-LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'ticketflow_audit_as_owner';
-REVOKE ALL ON FUNCTION @extschema@.audit_as_owner(regclass, text) FROM PUBLIC;
-COMMENT ON FUNCTION @extschema@.audit_as_owner(regclass, text) IS 'Private to audit_note_shape(): runs a statement with the rights of a relation''s owner; its jsonb answer, or null.';
 
 CREATE OR REPLACE FUNCTION @extschema@.audit_note_shape(target regclass) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

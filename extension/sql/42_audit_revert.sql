@@ -113,7 +113,14 @@ BEGIN
   WHILE waiting <> '{}' LOOP
     left_over := '{}';
     FOR it IN EXECUTE pg_catalog.format('SELECT a.* FROM %s a WHERE a.id = ANY ($1) AND a.transaction_id = $2 ORDER BY a.id DESC', @extschema@.audit_sources(home)) USING waiting, transaction_id LOOP
-      SELECT a.target INTO place FROM @extschema@.audit_tables a WHERE a.table_name = it.table_name AND a.log = home;
+      BEGIN
+        SELECT a.target INTO STRICT place FROM @extschema@.audit_tables a WHERE a.table_name = it.table_name AND a.log = home;
+      EXCEPTION
+        WHEN no_data_found THEN place := NULL;
+        WHEN too_many_rows THEN
+          RAISE EXCEPTION 'several tables are recorded as "%"', it.table_name
+            USING ERRCODE = 'ambiguous_alias', HINT = 'Revert rows of one of them: ticketflow.revert(table, key, time).';
+      END;
       id := it.id; table_name := it.table_name; operation := it.operation; key := it.record_key;
       BEGIN
         outcome := CASE WHEN place IS NULL THEN 'conflict: the table is no longer recorded' ELSE @extschema@.audit_undo(it, place) END;

@@ -1,11 +1,18 @@
 -- audit: sealing and verification. ticketflow.audit_seal(), audit_verify(), audit_proof() and audit_digest() call these.
 
+CREATE OR REPLACE FUNCTION context_id(digest bytea) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT ('x' || encode(substr(digest, 1, 8), 'hex'))::bit(64)::bigint;
+END;
+COMMENT ON FUNCTION context_id(bytea) IS 'The id that a row of audit_contexts has by its digest.';
+
 -- The digests of what a context says, so that a row's own digest covers from where it was made.
 CREATE OR REPLACE VIEW sealed_contexts AS
 SELECT DISTINCT ON (c.id) c.id,
        audit_text_digest(0, 'audit_contexts', ARRAY[c.database_role, c.login_role, c.actor_kind, c.client_address, c.application_name]) AS digest
   FROM audit_contexts c
- ORDER BY c.id, (c.digest = audit_text_digest(0, 'audit_contexts', ARRAY[c.database_role, c.login_role, c.actor_kind, c.client_address, c.application_name])) DESC;
+ ORDER BY c.id, (c.id = context_id(c.digest)) DESC, (c.digest = audit_text_digest(0, 'audit_contexts', ARRAY[c.database_role, c.login_role, c.actor_kind, c.client_address, c.application_name])) DESC;
 COMMENT ON VIEW sealed_contexts IS 'Private to audit_verify(): each context''s digest, made from what it says.';
 
 CREATE OR REPLACE FUNCTION history_digest(id bigint, task_id integer, user_id text, field text, old_value text, new_value text,
@@ -29,6 +36,25 @@ END
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION seal_digest(audit_seals) IS 'The SHA-256 of a seal, over its root and the digest of the seal before.';
 
+CREATE OR REPLACE FUNCTION summarize_changes() RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  it record;
+BEGIN
+  FOR it IN
+    SELECT i.indexrelid::regclass AS index, (pg_relation_size(i.indrelid) / current_setting('block_size')::bigint - 1) / 32 * 32 AS last_range
+      FROM pg_inherits h JOIN pg_index i ON i.indrelid = h.inhrelid JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
+     WHERE h.inhparent = 'audit_log'::regclass AND m.amname = 'brin' AND pg_relation_size(i.indrelid) > 0 LOOP
+    PERFORM brin_summarize_new_values(it.index);
+    -- The pages that are being written to stay out of it: an entry for them would be written with every row.
+    PERFORM brin_desummarize_range(it.index, it.last_range);
+  END LOOP;
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION summarize_changes() IS 'Private to audit_seal(): brings the index of audit_log up to date, so that sealing and looking back read few pages.';
+REVOKE ALL ON FUNCTION summarize_changes() FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION seal_changes() RETURNS bigint
 LANGUAGE plpgsql
 AS $$
@@ -46,6 +72,7 @@ BEGIN
   END IF;
   -- One sealer at a time; nobody else takes this lock.
   LOCK TABLE audit_seals IN SHARE ROW EXCLUSIVE MODE;
+  PERFORM summarize_changes();
   SELECT * INTO last FROM audit_seals ORDER BY id DESC LIMIT 1;
   new.id := COALESCE(last.id, 0) + 1;
   new.sealed_at := clock_timestamp();
@@ -193,7 +220,7 @@ BEGIN
       FROM (SELECT DISTINCT x.seal_id FROM audit_seal_leaves x) l WHERE whole AND NOT EXISTS (SELECT FROM audit_seals s WHERE s.id = l.seal_id)
     UNION ALL
     SELECT NULL, 'audit_contexts', k.id, 'altered', 'the content does not fit its digest'
-      FROM (SELECT c.id FROM audit_contexts c WHERE c.digest IS DISTINCT FROM
+      FROM (SELECT c.id FROM audit_contexts c WHERE c.id IS DISTINCT FROM context_id(c.digest) OR c.digest IS DISTINCT FROM
               audit_text_digest(0, 'audit_contexts', ARRAY[c.database_role, c.login_role, c.actor_kind, c.client_address, c.application_name])) k
     UNION ALL
     SELECT (d ->> 'seal')::bigint, 'audit_seals', (d ->> 'seal')::bigint, CASE WHEN s.id IS NULL THEN 'missing' ELSE 'altered' END,

@@ -97,7 +97,7 @@ SELECT a.id, a.created_at AS happened_at, a.table_name, a.operation, a.record_ke
          ARRAY(SELECT e.key FROM jsonb_each(a.new_values) e WHERE a.old_values -> e.key IS DISTINCT FROM e.value OR e.value = '"[redacted]"' ORDER BY e.key) END AS changed_columns,
        a.transaction_id, c.database_role, c.login_role, c.actor_kind, c.client_address, c.application_name, a.request_id, a.cause
   FROM audit_log a
-  LEFT JOIN LATERAL (SELECT k.* FROM audit_contexts k WHERE k.id = a.context LIMIT 1) c ON true;
+  LEFT JOIN LATERAL (SELECT k.* FROM audit_contexts k WHERE k.id = a.context ORDER BY k.id = context_id(k.digest) DESC LIMIT 1) c ON true;
 COMMENT ON VIEW audit_trail IS 'audit_log for people: with the changed columns, and from where each change was made.';
 
 SELECT audit_partitions();

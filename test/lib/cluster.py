@@ -44,8 +44,9 @@ class Cluster:
         if run.returncode:
             raise RuntimeError(run.stdout)
 
-    def start(self):
-        self._shell('cluster_start "$folder"')
+    def start(self, before=""):
+        """before: what the shell that starts the server runs first, such as a limit for it."""
+        self._shell(before + 'cluster_start "$folder"')
 
     def stop(self, mode="fast"):
         self._shell(f'cluster_stop "$folder" {mode}')
@@ -86,6 +87,12 @@ class Cluster:
 
     def sql(self, text, database="postgres", check=True):
         return self.command("psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", database, check=check, text=text).strip()
+
+    def wait_for(self, question, seconds=60):
+        """Until a query answers t; the test goes on anyway after that time, and fails by what it then sees."""
+        deadline = time.time() + seconds
+        while time.time() < deadline and self.sql(question) != "t":
+            time.sleep(0.1)
 
     def background(self, *words):
         return subprocess.Popen(list(words), env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -4,7 +4,7 @@ SET search_path = public, ticketflow;
 CREATE ROLE audit_joe;
 CREATE SCHEMA joe AUTHORIZATION audit_joe;
 BEGIN;
-SELECT plan(42);
+SELECT plan(55);
 CREATE FUNCTION last_change(OUT l audit_log) LANGUAGE sql BEGIN ATOMIC SELECT a FROM audit_log a ORDER BY id DESC LIMIT 1; END;
 
 -- logs that are none
@@ -19,6 +19,7 @@ CREATE TRIGGER ticketflow_audit AFTER INSERT ON joe.t FOR EACH ROW EXECUTE FUNCT
 SELECT throws_ok($$INSERT INTO joe.t VALUES (1, 'x')$$, '42809', NULL, 'not even by a trigger made by hand');
 DROP TRIGGER ticketflow_audit ON joe.t;
 CREATE TABLE joe.parted (LIKE joe.log INCLUDING DEFAULTS) PARTITION BY RANGE (created_at);
+CREATE SEQUENCE joe.parted_id OWNED BY joe.parted.id;
 CREATE TABLE joe.parted_1 PARTITION OF joe.parted FOR VALUES FROM ('2000-01-01') TO ('2200-01-01') PARTITION BY LIST (operation);
 SELECT audit_enable('joe.t', log => 'joe.parted');
 SELECT throws_ok($$INSERT INTO joe.t VALUES (1, 'x')$$, '42809', NULL, 'nor is a partition that has partitions');
@@ -43,6 +44,34 @@ SELECT throws_ok($$INSERT INTO joe.loose VALUES (NULL, 1)$$, '42809', NULL, 'and
 ALTER TABLE joe.h DROP COLUMN task_id;
 SELECT throws_ok($$INSERT INTO joe.loose VALUES ('b', 1)$$, '42809', NULL, 'a history without the column for the key is refused');
 
+-- the log changes while rows wait for it
+CREATE TABLE joe.wait (id bigserial, task_id bigint, user_id text, field text, old_value text, new_value text, change_type text, created_at timestamptz, transaction_id bigint);
+CREATE TABLE joe.changing (k bigint PRIMARY KEY, v int);
+CREATE TRIGGER a_hh AFTER INSERT ON joe.changing FOR EACH ROW EXECUTE FUNCTION ticketflow.history_trigger('{"log": "joe.wait"}');
+CREATE FUNCTION joe.alt() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'ALTER TABLE joe.wait ALTER COLUMN task_id TYPE text'; RETURN NULL; END $$;
+CREATE TRIGGER b_alt AFTER INSERT ON joe.changing FOR EACH ROW EXECUTE FUNCTION joe.alt();
+SELECT throws_ok('INSERT INTO joe.changing VALUES (1094795586, 1)', '42809', NULL, 'a row that was made for another type is not written');
+
+-- contexts that are none
+CREATE TABLE joe.audit_log (LIKE joe.log INCLUDING DEFAULTS);
+ALTER TABLE joe.audit_log ALTER id DROP DEFAULT, ALTER id ADD GENERATED ALWAYS AS IDENTITY;
+CREATE VIEW joe.audit_contexts AS SELECT 1::bigint AS id, ''::bytea AS digest;
+CREATE TABLE joe.plain (id int PRIMARY KEY);
+SELECT audit_enable('joe.plain');
+SELECT lives_ok('INSERT INTO joe.plain VALUES (1)', 'a view of contexts is no place for them');
+DROP VIEW joe.audit_contexts;
+CREATE TABLE joe.audit_contexts (id text, digest bytea, database_role text, login_role text, actor_kind text, client_address text, application_name text, first_seen timestamptz);
+INSERT INTO joe.audit_contexts VALUES ('a');
+CREATE INDEX ON joe.audit_contexts (id);
+SELECT lives_ok('INSERT INTO joe.plain VALUES (2)', 'nor is a table with other types');
+SELECT is((SELECT count(*) FROM joe.audit_log WHERE table_name = 'plain' AND context IS NULL), 2::bigint, 'the changes are recorded without');
+ALTER TABLE joe.audit_log ADD COLUMN region text NOT NULL DEFAULT 'e' || 'u', ADD COLUMN twice bigint GENERATED ALWAYS AS (record * 0 + 2) STORED, ADD CONSTRAINT not_nine CHECK (record_key ->> 'id' <> '9');
+INSERT INTO joe.plain VALUES (3), (4);
+SELECT results_eq($$SELECT region, twice, count(*) FROM joe.audit_log GROUP BY 1, 2$$, $$VALUES ('eu', 2::bigint, 4::bigint)$$, 'columns that were added to a log get their defaults');
+SELECT throws_ok('INSERT INTO joe.plain VALUES (9)', '23514', NULL, 'and its constraints hold');
+CREATE TABLE joe.numberless (LIKE joe.log);
+SELECT throws_ok($$SELECT audit_enable('joe.plain', log => 'joe.numberless')$$, '42809', NULL, 'a log without a sequence is refused');
+
 -- code in indexes of the log
 CREATE FUNCTION joe.seen(t text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM FROM joe.h; RETURN current_user; END $$;
 CREATE INDEX ON joe.log ((joe.seen(table_name)));
@@ -60,6 +89,40 @@ SELECT throws_ok($$SELECT audit_seal('joe.log')$$, '55000', NULL, 'a log outside
 CREATE TEMP TABLE audit_log (x int);
 SELECT lives_ok('SELECT audit_verify()', 'a temporary table of the log''s name stands in nobody''s way');
 DROP TABLE pg_temp.audit_log;
+
+-- a table of a stranger that claims to be the desk's
+INSERT INTO users (id, email) VALUES ('ann', 'ann@example.com');
+INSERT INTO tasks (id, title, category, created_by) VALUES (1, 'right', 'bug', 'ann');
+UPDATE tasks SET title = 'oops' WHERE id = 1;
+CREATE TABLE joe.fake0 (id int PRIMARY KEY, title text);
+INSERT INTO joe.fake0 VALUES (1, 'oops');
+ALTER TABLE joe.fake0 OWNER TO audit_joe;
+CREATE TRIGGER ticketflow_audit AFTER TRUNCATE ON joe.fake0 EXECUTE FUNCTION ticketflow.audit_trigger('{"table": "tasks", "log": "public.audit_log"}');
+SELECT is_empty($$SELECT * FROM audit_tables WHERE target = 'joe.fake0'::regclass$$, 'is not listed');
+CREATE TABLE twin (id int PRIMARY KEY);
+CREATE TABLE moody0 (id int PRIMARY KEY);
+SELECT audit_enable('twin', table_name => 'shard'), audit_enable('moody0', table_name => 'shard') FROM (SELECT 1) x;
+INSERT INTO twin VALUES (1);
+SELECT throws_ok('SELECT * FROM revert(pg_current_xact_id()::text::bigint)', '42P09', NULL, 'a name that two tables are recorded under reverts neither');
+
+-- who asks a desk does not run its owner's code with her own rights
+CREATE ROLE audit_app;
+CREATE FUNCTION asked() RETURNS jsonb LANGUAGE sql AS 'SELECT to_jsonb(current_user::text)';
+ALTER TABLE audit_log OWNER TO audit_app;
+SELECT is(audit_ask_desk('public', 'SELECT %I.asked()'), '"audit_app"', 'a superuser asks as the desk''s owner');
+ALTER TABLE audit_log OWNER TO CURRENT_USER;
+SET LOCAL ROLE audit_joe;
+SELECT throws_ok($$SELECT audit_as_owner('public.tasks', 'SELECT 1')$$, '42501', NULL, 'and nobody becomes an owner by it');
+RESET ROLE;
+
+-- the address that a service tells
+SELECT set_config('app.client_address', '2001:db8::7', true);
+INSERT INTO twin VALUES (2);
+SELECT is((SELECT client_address FROM audit_contexts WHERE id = (last_change()).context), '2001:db8::7', 'a service says who its client is');
+SELECT set_config('app.client_address', 'no address', true);
+INSERT INTO twin VALUES (3);
+SELECT is((SELECT client_address FROM audit_contexts WHERE id = (last_change()).context), NULL, 'what is no address is not believed');
+SELECT set_config('app.client_address', '', true);
 
 -- shapes and options are anybody's to write, and nobody's to believe
 SET LOCAL ROLE audit_joe;

@@ -25,7 +25,7 @@ CREATE TEMP TABLE second AS SELECT audit_seal() AS seal;
 CREATE TEMP TABLE nothing AS SELECT audit_seal() AS seal;
 
 BEGIN;
-SELECT plan(36);
+SELECT plan(38);
 CREATE FUNCTION problems() RETURNS TABLE (line text) LANGUAGE sql BEGIN ATOMIC
   SELECT concat_ws(' ', seal_id, ledger, row_id, problem) FROM audit_verify(); END;
 
@@ -63,6 +63,9 @@ SELECT is(tampered($$INSERT INTO audit_log (id, table_name, operation) VALUES (9
 SELECT is(tampered($$UPDATE audit_log SET id = CASE id WHEN 9 THEN 10 ELSE 9 END WHERE id IN (9, 10)$$), '{1 audit_log 9 reordered,1 audit_log 10 reordered}', 'two rows that changed places');
 SELECT is(tampered($$TRUNCATE audit_log$$), '{1 audit_log 1 missing,1 audit_log 2 missing,1 audit_log 3 missing}', 'a truncated log');
 SELECT is(tampered($$UPDATE audit_contexts SET application_name = 'other' WHERE actor_kind = 'user'$$), '{1 audit_log 2 altered,1 audit_log 3 altered,1 audit_log 4 altered}', 'an edited origin');
+SELECT is(tampered($$INSERT INTO audit_contexts SELECT id, audit_text_digest(0, 'audit_contexts', ARRAY['mallory', 'mallory', 'user', NULL, NULL]), 'mallory', 'mallory', 'user' FROM audit_contexts WHERE actor_kind = 'user' LIMIT 1$$),
+  ARRAY[format('audit_contexts %s altered', (SELECT id FROM audit_contexts WHERE actor_kind = 'user' LIMIT 1))], 'a second origin under an id');
+SELECT is(tampered($$UPDATE audit_log SET row_digest = sha256('x') WHERE id = 9$$), '{1 audit_log 9 altered}', 'an edited digest');
 SELECT is(tampered($$UPDATE task_history SET old_value = 'x' WHERE id = 1150$$), '{2 task_history 1150 altered}', 'edited history');
 SELECT is(tampered($$UPDATE task_history SET new_value = NULL WHERE id = 1150$$), '{2 task_history 1150 altered}', 'history without its value');
 SELECT is(tampered($$SET LOCAL session_replication_role = replica; DELETE FROM task_history WHERE id = 5$$), '{1 task_history 5 missing}', 'deleted history');
