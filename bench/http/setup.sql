@@ -4,6 +4,7 @@ DO $$ BEGIN
   IF to_regrole('bench_web') IS NULL THEN CREATE ROLE bench_web LOGIN NOINHERIT; END IF;
 END $$;
 GRANT bench_agent TO bench_web;
+SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS ticketflow;
 CREATE SCHEMA api;
 SET search_path = public, ticketflow;
@@ -27,7 +28,9 @@ CREATE FUNCTION api.create_task(title text, description text) RETURNS api.tasks 
   AS $$ INSERT INTO api.tasks (ticket_number, title, description, created_by)
         VALUES ('TKT-NEW', title, description, current_setting('app.current_user_id')) RETURNING tasks $$;
 CREATE FUNCTION api.search_tasks(query text) RETURNS SETOF api.tasks LANGUAGE sql STABLE
-  AS $$ SELECT * FROM api.tasks t ORDER BY t.document <@> plainto_tsquery('english', query) LIMIT 10 $$;
+BEGIN ATOMIC -- bound now: the search path of a request does not hold the operator
+  SELECT * FROM api.tasks t ORDER BY t.document <@> plainto_tsquery('english', query) LIMIT 10;
+END;
 CREATE FUNCTION api.list_tasks() RETURNS TABLE (id int, ticket_number text, title text, status text, created_at timestamptz)
   LANGUAGE sql STABLE AS 'SELECT t.id, t.ticket_number, t.title, t.status, t.created_at FROM api.tasks t ORDER BY t.id LIMIT 200';
 ANALYZE api.tasks;
