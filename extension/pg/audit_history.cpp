@@ -105,16 +105,14 @@ void open_image(HeapTuple tuple, TupleDesc row, Datum *&values, bool *&nulls) {
 }
 
 void record_fields(const Change &change) {
-    // The order of a person's table, not of JSON keys.
-    for (AttrNumber attribute = 1; attribute <= change.table->width; ++attribute)
-        for (int c = 0; c < change.table->count; ++c) {
-            const Column &column = change.table->columns[c];
-            if (column.attnum != attribute || column.policy == Policy::exclude || column.policy == Policy::ignore)
-                continue;
-            const int i = attribute - 1;
-            if (!same_value(column, change.before_values[i], change.before_nulls[i], change.after_values[i], change.after_nulls[i]))
-                write(change, column.key.name, "updated", &column);
-        }
+    for (int c = 0; c < change.table->count; ++c) {
+        const Column &column = *change.table->in_order[c];
+        if (column.policy == Policy::exclude || column.policy == Policy::ignore)
+            continue;
+        const int i = column.attnum - 1;
+        if (!same_value(column, change.before_values[i], change.before_nulls[i], change.after_values[i], change.after_nulls[i]))
+            write(change, column.key.name, "updated", &column);
+    }
 }
 
 // May raise: runs inside call().

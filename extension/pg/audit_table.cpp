@@ -180,6 +180,10 @@ void describe_columns(Relation relation, Jsonb *options, Table &table) {
     }
     std::sort(table.columns, table.columns + table.count,
               [](const Column &a, const Column &b) { return json_key_less(a.key, b.key); });
+    table.in_order = static_cast<Column **>(palloc(sizeof(Column *) * static_cast<size_t>(Max(table.count, 1))));
+    for (int c = 0; c < table.count; ++c)
+        table.in_order[c] = &table.columns[c];
+    std::sort(table.in_order, table.in_order + table.count, [](const Column *a, const Column *b) { return a->attnum < b->attnum; });
 }
 
 int column_index(const Table &table, const char *name) {

@@ -27,6 +27,7 @@ struct Table {
     int width;      // attributes of the table's descriptor, dropped ones included
     int count;
     Column *columns; // neither dropped nor generated on reading, in the order of json_key_less
+    Column **in_order; // the same, in the order of the table
     int key_count;
     Column **key;   // the same order
     bool plain_key; // equal keys have equal texts

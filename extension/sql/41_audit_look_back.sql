@@ -76,7 +76,7 @@ BEGIN
   IF (SELECT c.relname = 'audit_log' FROM pg_catalog.pg_class c WHERE c.oid = log) AND home = ANY (@extschema@.desks())
      AND pg_catalog.has_table_privilege(archives, 'SELECT') THEN
     FOR it IN EXECUTE pg_catalog.format('SELECT pg_catalog.format(''%%I.%%I'', $1, r.table_name) FROM %s r', archives) USING home::regnamespace::text LOOP
-      IF pg_catalog.to_regclass(it) IS NOT NULL THEN
+      IF (SELECT c.relkind FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass(it)) = 'r' THEN
         result := result || pg_catalog.format(' UNION ALL SELECT %s FROM %s', columns, it);
       END IF;
     END LOOP;
