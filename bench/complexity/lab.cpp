@@ -1,9 +1,14 @@
 // Trains and measures complexity models outside the database, on ../shared/data; see bench/complexity/run.
+//   lab tune FILE              what constants are chosen on: only rows marked train, and of them the newest fifth of three spans
+//   lab tune-cold FILE         the same for a project never seen: learn on the others' rows marked train, measure on its own
+//   lab incidents FILE         fields without text: learn on the oldest four fifths, report on the newest
+//   lab tune-incidents FILE    the same inside the oldest four fifths
 //   lab effort FILE            per project: learn on the rows marked train, report on val (error, rank correlation)
 //   lab cold FILE              leave one project out: rank correlation of a model that never saw the project
 //   lab ship FILE OUT SHA256   trains the shipped model on the rows marked train, writes it as C++ text
 //   lab speed FILE             scores a second
 #include "core/complexity/fit.h"
+#include "core/complexity/statistics.h"
 
 #include <chrono>
 #include <cmath>
@@ -24,6 +29,17 @@ struct Ticket {
     bool held_out;
 };
 
+std::vector<std::string> cells_of(const std::string &line) {
+    std::vector<std::string> cells;
+    for (std::size_t from = 0;;) {
+        const auto tab = line.find('\t', from);
+        cells.push_back(line.substr(from, tab - from));
+        if (tab == std::string::npos)
+            return cells;
+        from = tab + 1;
+    }
+}
+
 std::vector<Ticket> read_tickets(const char *path) {
     std::ifstream in(path);
     if (!in) {
@@ -34,14 +50,7 @@ std::vector<Ticket> read_tickets(const char *path) {
     std::string line;
     std::getline(in, line);
     while (std::getline(in, line)) {
-        std::vector<std::string> cells;
-        for (std::size_t from = 0;;) {
-            const auto tab = line.find('\t', from);
-            cells.push_back(line.substr(from, tab - from));
-            if (tab == std::string::npos)
-                break;
-            from = tab + 1;
-        }
+        const auto cells = cells_of(line);
         tickets.push_back({cells[0], cells[5], cells[6], std::stod(cells[4]), cells[3] == "val"});
     }
     return tickets;
@@ -63,8 +72,6 @@ std::vector<std::string> projects_of(const std::vector<Ticket> &tickets) {
 FitOptions options(bool cold) {
     FitOptions o;
     o.bits = cold ? 16 : 18;
-    // A cold start is for other people's tickets: the penalty that was best on the older part of every project, stated.
-    o.penalty = cold ? 20 : std::getenv("PENALTY") ? std::atof(std::getenv("PENALTY")) : 0;
     o.group_field = "project";
     o.effort_unit = "points";
     o.new_groups = cold;
@@ -105,7 +112,7 @@ void effort(const std::vector<Ticket> &tickets) {
             actual.push_back(t.effort);
             score.push_back(s->score);
             raw.push_back(s->sum);
-            mine += std::fabs(t.effort - nearest_level(*s->levels, model.effort_median * std::exp(s->expected)));
+            mine += std::fabs(t.effort - s->effort->at(s->sum));
             theirs += std::fabs(t.effort - middle);
         }
         const double rho = spearman(score, actual);
@@ -121,27 +128,107 @@ void effort(const std::vector<Ticket> &tickets) {
     std::printf("%-20s %6s %9.3f %9.3f %6.3f %6.3f (unrounded sum %.3f)\n", "mean", "", mae / n, base / n, ratios / n, rhos / n, raw_rhos / n);
 }
 
-void cold(const std::vector<Ticket> &tickets) {
+void tune(const std::vector<Ticket> &tickets) {
+    std::map<std::string, int> size;
+    for (const Ticket &t : tickets)
+        size[t.project] += !t.held_out;
+    double rho = 0, ratio = 0;
+    for (const double until : {0.6, 0.8, 1.0}) {
+        std::map<std::string, int> at;
+        FitReport report;
+        train(tickets, false, report, [&](const Ticket &t) { return !t.held_out && at[t.project]++ < until * size[t.project]; });
+        std::printf("oldest %.0f %%: %s\n", 100 * until, report.json().c_str());
+        rho += report.rank_correlation / 3;
+        ratio += report.error_ratio / 3;
+    }
+    std::printf("mean rho %.4f, mean ratio %.4f\n", rho, ratio);
+}
+
+// Learns on the rows marked train of all other projects; `held_out`: measures on the rows marked val, else on train.
+void cold(const std::vector<Ticket> &tickets, bool held_out) {
     double rhos = 0, n = 0;
     for (const auto &name : projects_of(tickets)) {
         FitReport report;
         const Model model = train(tickets, true, report, [&](const Ticket &t) { return !t.held_out && t.project != name; });
         Scorer scorer;
-        std::vector<double> actual, score, actual_val, score_val;
+        std::vector<double> actual, score;
         for (const Ticket &t : tickets) {
-            if (t.project != name)
+            if (t.project != name || t.held_out != held_out)
                 continue;
-            const auto s = scorer.score(model, t.title, t.body, {}, false);
             actual.push_back(t.effort);
-            score.push_back(s->score);
+            score.push_back(scorer.score(model, t.title, t.body, {}, false)->score);
         }
         const double rho = spearman(score, actual);
-        std::printf("%-20s %6zu rho %6.3f penalty %g\n", name.c_str(), actual.size(), rho, report.penalty);
+        std::printf("%-20s %6zu rho %6.3f\n", name.c_str(), actual.size(), rho);
         std::fflush(stdout);
         rhos += rho;
         n += 1;
     }
     std::printf("mean rho %.4f\n", rhos / n);
+}
+
+struct Incident {
+    std::vector<Detail> details;
+    double hours;
+    bool missed;
+};
+
+std::vector<Incident> read_incidents(const char *path) { // in the order of the file, which is that of opening
+    std::ifstream in(path);
+    std::vector<std::string> head;
+    std::vector<Incident> incidents;
+    for (std::string line; std::getline(in, line);) {
+        const auto cells = cells_of(line);
+        if (head.empty()) {
+            head = cells;
+            continue;
+        }
+        Incident one;
+        for (std::size_t c = 0; c < cells.size(); ++c) {
+            if (head[c] == "resolve_hours")
+                one.hours = std::stod(cells[c]);
+            else if (head[c] == "made_sla_final")
+                one.missed = cells[c] != "True";
+            else if (c >= 3 && c < 16) // known at opening
+                one.details.push_back({head[c], cells[c], {}});
+        }
+        incidents.push_back(std::move(one));
+    }
+    return incidents;
+}
+
+double area_under_curve(const std::vector<double> &score, const std::vector<bool> &positive) {
+    double above = 0, pairs = 0;
+    for (std::size_t i = 0; i < score.size(); ++i)
+        for (std::size_t k = 0; positive[i] && k < score.size(); ++k)
+            if (!positive[k]) {
+                above += score[i] > score[k] ? 1 : score[i] == score[k] ? 0.5 : 0;
+                pairs += 1;
+            }
+    return above / pairs;
+}
+
+void incidents(const char *path, bool held_out) {
+    const auto all = read_incidents(path);
+    const auto older = all.size() * 4 / 5, until = held_out ? all.size() : older, from = held_out ? older : older * 4 / 5;
+    FitOptions o;
+    Trainer trainer(o);
+    for (std::size_t i = 0; i < from; ++i)
+        if (all[i].hours > 0)
+            trainer.add("", "", all[i].details, all[i].hours);
+    FitReport report;
+    const Model model = trainer.fit(report);
+    Scorer scorer;
+    std::vector<double> score, hours;
+    std::vector<bool> missed;
+    for (std::size_t i = from; i < until; ++i) {
+        const auto s = scorer.score(model, "", "", all[i].details, false);
+        score.push_back(s ? s->score : 50);
+        hours.push_back(all[i].hours);
+        missed.push_back(all[i].missed);
+    }
+    std::printf("%s; %zu bytes\nrho %.4f, area under the curve %.4f\n", report.json().c_str(), model.encode().size(), spearman(score, hours),
+                area_under_curve(score, missed));
 }
 
 // Where the public tickets tell nothing, a stated prior: in the documentation, and marked "assumed" in the factors.
@@ -157,7 +244,7 @@ void assume(Model &model) {
     };
     levels("priority", {{"low", -0.15}, {"medium", 0}, {"high", 0.15}, {"urgent", 0.3}});
     levels("severity", {{"minor", -0.25}, {"normal", 0}, {"major", 0.25}, {"critical", 0.5}});
-    for (const auto &[name, weight] : {std::pair{"comments", 0.1}, {"reassignments", 0.25}, {"reopens", 0.4}}) {
+    for (const auto &[name, weight] : {std::pair{"comments", 0.1}, {"exchanges", 0.1}, {"reassignments", 0.25}, {"reopens", 0.4}, {"waiting_hours", 0.05}}) {
         Field field;
         field.name = name;
         field.number = field.assumed = true;
@@ -197,15 +284,21 @@ void speed(const std::vector<Ticket> &tickets) {
 
 int main(int argc, char **argv) {
     const std::string command = argc > 2 ? argv[1] : "";
+    if (command == "incidents" || command == "tune-incidents")
+        return incidents(argv[2], command == "incidents"), 0;
     const auto tickets = argc > 2 ? read_tickets(argv[2]) : std::vector<Ticket>();
-    if (command == "effort")
+    if (command == "tune")
+        tune(tickets);
+    else if (command == "effort")
         effort(tickets);
     else if (command == "cold")
-        cold(tickets);
+        cold(tickets, true);
+    else if (command == "tune-cold")
+        cold(tickets, false);
     else if (command == "ship" && argc == 5)
         ship(tickets, argv[3], argv[4]);
     else if (command == "speed")
         speed(tickets);
     else
-        return std::fprintf(stderr, "usage: lab effort|cold|speed FILE, lab ship FILE OUT SHA256\n"), 2;
+        return std::fprintf(stderr, "usage: lab effort|cold|speed|tune|tune-cold|incidents|tune-incidents FILE, lab ship FILE OUT SHA256\n"), 2;
 }

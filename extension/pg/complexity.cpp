@@ -157,14 +157,26 @@ JsonMembers read_members(Datum value) {
 
 } // namespace
 
-// Model and words are UTF-8; databases in other encodings convert on the way in and out.
+// Model and words are UTF-8; databases in other encodings convert on the way in and out. SQL_ASCII says nothing of what
+// bytes mean: they stay as they are.
+static bool needs_no_conversion() { return GetDatabaseEncoding() == PG_UTF8 || GetDatabaseEncoding() == PG_SQL_ASCII; }
+
 std::string_view to_utf8(std::string_view text) {
-    if (text.empty() || GetDatabaseEncoding() == PG_UTF8)
+    if (text.empty() || needs_no_conversion())
         return text;
     const char *const converted = call([text] {
         return pg_server_to_any(text.data(), static_cast<int>(text.size()), PG_UTF8);
     });
     return converted == text.data() ? text : std::string_view(converted);
+}
+
+Datum make_jsonb(const std::string &json) {
+    return call([&json] {
+        char *text = const_cast<char *>(json.c_str());
+        if (!needs_no_conversion())
+            text = pg_any_to_server(text, static_cast<int>(json.size()), PG_UTF8);
+        return DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
+    });
 }
 
 void read_details(Datum value, std::vector<Detail> &details) {
@@ -235,15 +247,6 @@ Scorer &scorer() {
     return one;
 }
 
-Datum make_jsonb(const std::string &json) {
-    return call([&json] {
-        char *text = const_cast<char *>(json.c_str());
-        if (GetDatabaseEncoding() != PG_UTF8)
-            text = pg_any_to_server(text, static_cast<int>(json.size()), PG_UTF8);
-        return DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
-    });
-}
-
 } // namespace
 
 } // namespace ticketflow::pg
@@ -273,15 +276,9 @@ TICKETFLOW_FUNCTION(ticketflow_complexity_effort) {
     bool nulls[4] = {true, true, true, true};
     if (score) {
         nulls[0] = nulls[1] = nulls[2] = nulls[3] = false;
-        // Four significant digits: what a last bit of exp() could change is cut off.
-        const auto effort = [&](double share) {
-            const double x = a.model->effort_median * std::exp(score->expected + share);
-            const double unit = std::pow(10.0, std::floor(std::log10(x)) - 3);
-            return Float8GetDatum(nearest_level(*score->levels, std::round(x / unit) * unit));
-        };
-        values[0] = effort(0);
-        values[1] = effort(a.model->effort_share[1]);
-        values[2] = effort(a.model->effort_share[3]);
+        constexpr double kShares[] = {0.5, 0.25, 0.75};
+        for (int i = 0; i < 3; ++i)
+            values[i] = Float8GetDatum(score->effort->at(score->sum, kShares[i]));
         values[3] = make_text(a.model->effort_unit);
     }
     return make_row(fcinfo, site, values, nulls);

@@ -5,6 +5,7 @@
 
 #include "core/complexity/score.h"
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -15,5 +16,8 @@ void read_details(Datum value, std::vector<core::complexity::Detail> &details);
 
 // A text of the database in UTF-8; valid for the current call.
 std::string_view to_utf8(std::string_view text);
+
+// JSON in UTF-8 as a jsonb of the database.
+Datum make_jsonb(const std::string &json);
 
 } // namespace ticketflow::pg

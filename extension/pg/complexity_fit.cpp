@@ -27,6 +27,7 @@ constexpr const char *kEffortNames[] = {"effort", "actual_hours", "hours", "reso
 constexpr const char *kTimeNames[] = {"resolved_at", "closed_at", "created_at", "opened_at"};
 constexpr const char *kIgnored[] = {"id", "task_id", "ticket_number", "number", "key", "issuekey", "seq"};
 constexpr int kBatch = 500;
+constexpr double kMostEffort = 1e9; // more is a slip, in hours as in points
 
 enum class Role : std::uint8_t { ignored, title, description, effort, number, level };
 
@@ -97,12 +98,36 @@ std::vector<Column> columns_of(const Shape &shape, std::string &unit) {
             role = Role::ignored;
         else if (type_is_array(shape.types[i]) || shape.types[i] == JSONBOID || shape.types[i] == JSONOID)
             role = Role::ignored;
-        columns.push_back({name, role});
+        const bool repeated = std::find(shape.names.begin(), shape.names.begin() + static_cast<std::ptrdiff_t>(i), name) !=
+                              shape.names.begin() + static_cast<std::ptrdiff_t>(i);
+        columns.push_back({name, repeated ? Role::ignored : role}); // the first of a name counts
     }
     return columns;
 }
 
-// The newest rows of the query in order of time, where it tells a time; else the rows as they come.
+// The query without what cannot stand in a subquery: space and semicolons at its end.
+std::string as_subquery(std::string query) {
+    const auto last = query.find_last_not_of("; \t\r\n");
+    query.erase(last == std::string::npos ? 0 : last + 1);
+    return query;
+}
+
+void choose_group(FitOptions &fit, const std::vector<Column> &columns) {
+    const auto is_there = [&columns](const std::string &name) {
+        return std::any_of(columns.begin(), columns.end(), [&name](const Column &column) { return column.name == name; });
+    };
+    for (const char *name : {"project", "product", "queue"})
+        if (fit.group_field.empty() && is_there(name))
+            fit.group_field = name;
+    if (fit.group_field.empty())
+        return;
+    if (!is_there(fit.group_field))
+        throw core::Failure(core::Condition::undefined_column, "query has no column \"" + fit.group_field + "\" to group by");
+    fit.bits = std::max(fit.bits, 18);
+}
+
+// The newest rows of the query in order of time, where it tells a time; else the rows as they come. Columns get names of
+// ours, since the query's may repeat.
 std::string in_order(const std::string &query, const Shape &shape, int most) {
     int time = index_of(shape.names, kTimeNames);
     for (std::size_t i = 0; time < 0 && i < shape.types.size(); ++i)
@@ -110,9 +135,12 @@ std::string in_order(const std::string &query, const Shape &shape, int most) {
             time = static_cast<int>(i);
     if (time < 0)
         return query;
-    const char *const name = call([&] { return quote_identifier(shape.names[static_cast<std::size_t>(time)].c_str()); });
-    return std::string("SELECT * FROM (SELECT * FROM (") + query + "\n) AS q ORDER BY " + name + " DESC NULLS LAST LIMIT " +
-           std::to_string(most) + ") AS r ORDER BY " + name + " NULLS FIRST";
+    std::string columns;
+    for (std::size_t i = 0; i < shape.names.size(); ++i)
+        columns += (i ? ", c" : "c") + std::to_string(i);
+    const std::string by = "c" + std::to_string(time);
+    return "SELECT * FROM (SELECT * FROM (" + as_subquery(query) + "\n) AS q (" + columns + ") ORDER BY " + by + " DESC NULLS LAST LIMIT " +
+           std::to_string(most) + ") AS r ORDER BY " + by + " NULLS FIRST";
 }
 
 struct Learned {
@@ -144,7 +172,7 @@ void learn_row(Trainer &trainer, const std::vector<Column> &columns, std::uint64
         default: details.push_back({columns[c].name, std::string(to_utf8(value)), {}});
         }
     }
-    if (std::isfinite(effort) && effort > 0) {
+    if (effort > 0 && effort < kMostEffort) {
         trainer.add(title, description, details, effort);
         ++count.rows;
     } else {
@@ -206,6 +234,16 @@ Options read_options(Datum value) {
     return o;
 }
 
+std::string describe(const FitReport &report, const Learned &count, const Model &model) {
+    std::string fields;
+    for (const Field &field : model.fields)
+        fields += (fields.empty() ? "" : ",") + json_string(field.name);
+    std::string json = report.json();
+    json.insert(1, "\"tickets\":" + std::to_string(count.rows) + ",\"unusable\":" + std::to_string(count.unusable) +
+                       ",\"unit\":" + json_string(model.effort_unit) + ",\"fields\":[" + fields + "],");
+    return json;
+}
+
 void report_progress(const char *stage, int done, int of) {
     check_for_interrupts();
     if (of > 0)
@@ -234,16 +272,7 @@ TICKETFLOW_FUNCTION(ticketflow_complexity_fit) {
     Portal portal = open_cursor(plan_of(query));
     const Shape shape = shape_of(portal);
     const auto columns = columns_of(shape, options.fit.effort_unit);
-    if (options.fit.group_field.empty())
-        for (const char *name : {"project", "product", "queue"})
-            for (const Column &column : columns)
-                if (options.fit.group_field.empty() && column.name == name)
-                    options.fit.group_field = name;
-    if (!options.fit.group_field.empty()) {
-        options.fit.bits = std::max(options.fit.bits, 18);
-        if (std::none_of(columns.begin(), columns.end(), [&](const Column &c) { return c.name == options.fit.group_field; }))
-            throw Failure(Condition::undefined_column, "query has no column \"" + options.fit.group_field + "\" to group by");
-    }
+    choose_group(options.fit, columns);
     if (const std::string ordered = in_order(query, shape, options.max_rows); ordered != query) {
         call([portal] { SPI_cursor_close(portal); });
         portal = open_cursor(plan_of(ordered));
@@ -255,11 +284,9 @@ TICKETFLOW_FUNCTION(ticketflow_complexity_fit) {
 
     FitReport report;
     Model model = trainer.fit(report);
-    std::string json = report.json();
-    json.insert(1, "\"tickets\":" + std::to_string(count.rows) + ",\"unusable\":" + std::to_string(count.unusable) +
-                       ",\"unit\":" + json_string(options.fit.effort_unit) + ',');
-    model.provenance = json;
+    model.provenance = describe(report, count, model);
     const std::string bytes = model.encode();
+    const Datum told = make_jsonb(model.provenance);
     return call([&] {
         TupleDesc result;
         get_call_result_type(fcinfo, nullptr, &result);
@@ -269,7 +296,7 @@ TICKETFLOW_FUNCTION(ticketflow_complexity_fit) {
         SET_VARSIZE(out, VARHDRSZ + bytes.size());
         memcpy(VARDATA(out), bytes.data(), bytes.size());
         values[0] = PointerGetDatum(out);
-        values[1] = DirectFunctionCall1(jsonb_in, CStringGetDatum(json.c_str()));
+        values[1] = told;
         values[2] = BoolGetDatum(report.beats_baseline);
         return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(result), values, nulls));
     });

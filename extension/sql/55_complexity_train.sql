@@ -21,7 +21,7 @@ DECLARE
 BEGIN
   -- The desk of the search path; where that has none, the only one of the database.
   SELECT array_agg(c.relnamespace::regnamespace) INTO found FROM pg_catalog.pg_class c
-   WHERE c.oid = pg_catalog.to_regclass('complexity_models');
+   WHERE c.oid = pg_catalog.to_regclass('complexity_models') AND c.relnamespace = ANY (@extschema@.desks());
   IF found IS NULL THEN
     SELECT array_agg(c.relnamespace::regnamespace) INTO found FROM pg_catalog.pg_class c
      WHERE c.relnamespace = ANY (@extschema@.desks()) AND c.relname = 'complexity_models' AND c.relkind = 'r';
@@ -36,6 +36,17 @@ $$;
 COMMENT ON FUNCTION @extschema@.complexity_desk() IS
   'The desk whose models are meant: the first of the search_path, else the only one of the database. Error: 55000 none or several.';
 
+CREATE OR REPLACE FUNCTION @extschema@.check_complexity_name(name text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+BEGIN
+  IF COALESCE(pg_catalog.btrim(name), '') = '' OR pg_catalog.length(name) > 100 THEN
+    RAISE EXCEPTION 'a model has a name of 1 to 100 characters' USING ERRCODE = 'invalid_name';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.check_complexity_name(text) IS 'Refuses what cannot be the name of a model. Error: 42602.';
+
 CREATE OR REPLACE FUNCTION @extschema@.store_complexity_model(name text, model bytea, report jsonb, activate boolean) RETURNS integer
 LANGUAGE plpgsql
 AS $$
@@ -43,9 +54,7 @@ DECLARE
   desk regnamespace := @extschema@.complexity_desk();
   new_version integer;
 BEGIN
-  IF COALESCE(pg_catalog.btrim(name), '') = '' OR pg_catalog.length(name) > 100 THEN
-    RAISE EXCEPTION 'a model has a name of 1 to 100 characters' USING ERRCODE = 'invalid_name';
-  END IF;
+  PERFORM @extschema@.check_complexity_name(name);
   EXECUTE pg_catalog.format('LOCK TABLE %s.complexity_models IN SHARE ROW EXCLUSIVE MODE', desk);
   EXECUTE pg_catalog.format('SELECT 1 + COALESCE(max(m.version), 0) FROM %s.complexity_models m WHERE m.name = $1', desk)
     INTO new_version USING name;
@@ -58,8 +67,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.store_complexity_model(text, bytea, jsonb, boolean) IS
-  'Private to train_complexity() and import_complexity_model(): keeps a model as the next version of its name.';
-REVOKE ALL ON FUNCTION @extschema@.store_complexity_model(text, bytea, jsonb, boolean) FROM PUBLIC;
+  'For train_complexity() and import_complexity_model(): keeps a model as the next version of its name, with the rights of the caller '
+  '(INSERT and UPDATE on complexity_models). Errors: 42602 name; 55000 no desk.';
 
 CREATE OR REPLACE FUNCTION @extschema@.train_complexity(name text, query text DEFAULT 'SELECT * FROM complexity_training',
   options jsonb DEFAULT '{}', OUT version integer, OUT activated boolean, OUT report jsonb)
@@ -67,11 +76,18 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
   fitted record;
+  wanted boolean;
 BEGIN
-  PERFORM @extschema@.complexity_desk();
+  -- What can be refused is refused before the work.
+  PERFORM @extschema@.complexity_desk(), @extschema@.check_complexity_name(name);
+  BEGIN
+    wanted := COALESCE((options ->> 'activate')::boolean, true);
+  EXCEPTION WHEN invalid_text_representation THEN
+    RAISE EXCEPTION 'option "activate" is true or false' USING ERRCODE = 'invalid_parameter_value';
+  END;
   SELECT f.* INTO fitted FROM @extschema@.complexity_fit(query, options) f;
   report := fitted.report;
-  activated := fitted.beats_baseline AND COALESCE((options ->> 'activate')::boolean, true);
+  activated := fitted.beats_baseline AND wanted;
   version := @extschema@.store_complexity_model(name, fitted.model, report, activated);
   IF activated THEN
     RAISE NOTICE 'model "%" version % scores from now on', name, version USING HINT = 'CALL rescore_complexity() brings earlier scores up to date.';

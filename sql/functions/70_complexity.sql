@@ -1,42 +1,5 @@
 -- complexity: what a score is made from, and scores kept current.
 
--- Columns, not the row: a body that is parsed once and holds the row type of tasks would forbid ALTER TABLE tasks ADD COLUMN ... DEFAULT.
-CREATE OR REPLACE FUNCTION task_sla_risk(created_at timestamptz, due_date timestamptz, done_at timestamptz) RETURNS double precision
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-  SELECT CASE
-    WHEN due_date IS NULL OR done_at IS NOT NULL THEN 0
-    WHEN due_date <= now() OR due_date <= created_at THEN 1
-    ELSE greatest(0, extract(epoch FROM now() - created_at) / extract(epoch FROM due_date - created_at))
-  END::double precision;
-END;
-COMMENT ON FUNCTION task_sla_risk(timestamptz, timestamptz, timestamptz) IS 'How much of the time until due_date has passed, 0 to 1 (1: missed); 0 without due date and when resolved.';
-REVOKE ALL ON FUNCTION task_sla_risk(timestamptz, timestamptz, timestamptz) FROM PUBLIC;
-
--- Ticket by ticket through the indexes on task_id: what one ticket costs must not grow with the desk.
-CREATE OR REPLACE FUNCTION complexity_details(task_ids integer[], OUT task_id integer, OUT details jsonb) RETURNS SETOF record
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-  SELECT t.id, jsonb_build_object(
-    'comments', (SELECT count(*) FROM task_comments c WHERE c.task_id = t.id AND NOT c.is_internal),
-    'attachments', (SELECT count(*) FROM task_attachments a WHERE a.task_id = t.id),
-    'reassignments', h.reassignments, 'reopens', h.reopens, 'estimated_hours', t.estimated_hours, 'requester', t.created_by,
-    'organization', t.organization_id::text, 'team', t.assigned_team_id::text,
-    'sla_risk', task_sla_risk(t.created_at, t.due_date, COALESCE(t.resolved_at, t.closed_at)))
-  FROM (SELECT DISTINCT unnest(task_ids) AS id) wanted
-  JOIN tasks t USING (id)
-  CROSS JOIN LATERAL (
-    SELECT count(*) FILTER (WHERE c.field IN ('assignee_id', 'assigned_team_id') AND c.old_value IS NOT NULL) AS reassignments,
-           count(*) FILTER (WHERE c.field = 'status'
-             AND c.old_value IN (SELECT s.status FROM task_statuses s WHERE s.stage IN ('resolved', 'closed'))
-             AND c.new_value IN (SELECT s.status FROM task_statuses s WHERE s.stage IN ('open', 'waiting'))) AS reopens
-      FROM history_trail c WHERE c.task_id = t.id AND c.change_type = 'updated') h;
-END;
-COMMENT ON FUNCTION complexity_details(integer[]) IS
-  'What complexity_score() may know of tickets beside their text: counts of public comments (a customer sees the factors), attachments, reassignments and reopens, '
-  'estimated_hours, requester, organization, team and sla_risk (0 to 1). A model uses those that it learned from.';
-REVOKE ALL ON FUNCTION complexity_details(integer[]) FROM PUBLIC;
-
 CREATE OR REPLACE FUNCTION overridden_factors(factors jsonb, computed integer, override integer, reason text) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -56,13 +19,15 @@ DECLARE
   escalate_from integer := (SELECT p.threshold FROM complexity_settings p);
   active_model bytea;
   model_name text;
+  asks_similar boolean;
 BEGIN
-  SELECT m.model, m.name || ' v' || m.version INTO active_model, model_name FROM complexity_models m WHERE m.is_active;
+  SELECT m.model, m.name || ' v' || m.version, m.report -> 'fields' ? 'similar_hours'
+    INTO active_model, model_name, asks_similar FROM complexity_models m WHERE m.is_active;
   WITH fresh AS MATERIALIZED (
     SELECT t.id, c.score, c.factors, s.override_score, s.override_reason,
            CASE WHEN s.override_score IS NULL THEN c.escalation_recommended
                 ELSE complexity_escalation(s.override_score, t.priority, t.severity, task_sla_risk(t.created_at, t.due_date, COALESCE(t.resolved_at, t.closed_at)), escalate_from) END AS escalate
-      FROM complexity_details(task_ids) d
+      FROM complexity_details(task_ids, COALESCE(asks_similar, false)) d
       JOIN tasks t ON t.id = d.task_id
       LEFT JOIN ticket_complexity_scores s ON s.task_id = t.id
      CROSS JOIN LATERAL complexity_score(t.title, t.description, t.category, t.priority, t.severity, d.details,
@@ -103,12 +68,38 @@ CREATE OR REPLACE TRIGGER y_complexity_update AFTER UPDATE ON tasks FOR EACH ROW
         OR OLD.due_date IS DISTINCT FROM NEW.due_date OR OLD.estimated_hours IS DISTINCT FROM NEW.estimated_hours)
   EXECUTE FUNCTION refresh_trigger('refresh_complexity', 'id');
 COMMENT ON TRIGGER y_complexity_update ON tasks IS 'Scores a ticket anew where something that the score is made from changed.';
+
+-- Internal comments count nothing here: a customer sees the score, its factors and the times when it changed.
+CREATE OR REPLACE FUNCTION refresh_commented_complexity() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+AS $$
+DECLARE
+  touched integer[];
+BEGIN
+  CASE TG_OP
+    WHEN 'INSERT' THEN SELECT array_agg(DISTINCT n.task_id) INTO touched FROM new_rows n WHERE NOT n.is_internal;
+    WHEN 'DELETE' THEN SELECT array_agg(DISTINCT o.task_id) INTO touched FROM old_rows o WHERE NOT o.is_internal;
+    ELSE
+      SELECT array_agg(DISTINCT n.task_id) INTO touched FROM new_rows n JOIN old_rows o USING (id) WHERE n.is_internal <> o.is_internal;
+  END CASE;
+  IF touched IS NOT NULL THEN
+    PERFORM refresh_complexity(touched);
+  END IF;
+  RETURN NULL;
+END
+$$
+SET search_path FROM CURRENT;
+COMMENT ON FUNCTION refresh_commented_complexity() IS 'Trigger: scores tickets anew whose public comments became more or fewer.';
+REVOKE ALL ON FUNCTION refresh_commented_complexity() FROM PUBLIC;
 CREATE OR REPLACE TRIGGER y_complexity_comments AFTER INSERT ON task_comments
-  REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION refresh_trigger('refresh_complexity', 'task_id');
-COMMENT ON TRIGGER y_complexity_comments ON task_comments IS 'Scores commented tickets anew.';
+  REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION refresh_commented_complexity();
+COMMENT ON TRIGGER y_complexity_comments ON task_comments IS 'Scores tickets with a new public comment anew.';
+CREATE OR REPLACE TRIGGER y_complexity_recomments AFTER UPDATE ON task_comments
+  REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION refresh_commented_complexity();
+COMMENT ON TRIGGER y_complexity_recomments ON task_comments IS 'Scores tickets anew of which a comment became public or internal.';
 CREATE OR REPLACE TRIGGER y_complexity_uncomments AFTER DELETE ON task_comments
-  REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION refresh_trigger('refresh_complexity', 'task_id');
-COMMENT ON TRIGGER y_complexity_uncomments ON task_comments IS 'Scores tickets anew that lost a comment.';
+  REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION refresh_commented_complexity();
+COMMENT ON TRIGGER y_complexity_uncomments ON task_comments IS 'Scores tickets anew that lost a public comment.';
 
 CREATE OR REPLACE FUNCTION record_complexity() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER

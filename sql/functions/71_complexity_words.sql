@@ -18,9 +18,11 @@ BEGIN ATOMIC
       WHEN factor ->> 'name' LIKE 'wording of %' THEN (
         SELECT COALESCE('most of it from ' || string_agg(format('"%s" (%s)', t ->> 'term', to_char((t ->> 'points')::numeric, 'FMSG990.0')), ', ' ORDER BY n), 'no word that says much')
           FROM jsonb_array_elements(factor -> 'terms') WITH ORDINALITY AS terms (t, n) WHERE n <= 4)
-      WHEN factor ->> 'name' = 'no description' THEN CASE factor ->> 'value' WHEN '1' THEN 'nothing is described' ELSE 'there is a description' END
-      WHEN factor ->> 'value' = '1' AND factor ->> 'name' IN ('user story', 'title has a prefix', 'title quotes something', 'title is a question') THEN 'yes'
       WHEN factor ->> 'value' = '0' THEN 'none'
+      WHEN factor ->> 'name' = 'length of the text' THEN (factor ->> 'value') || ' words'
+      WHEN factor ->> 'name' IN ('code, traces and errors', 'words of urgency', 'systems and versions named', 'links', 'questions')
+        THEN (factor ->> 'value') || ' found'
+      WHEN factor ->> 'name' LIKE '%hours' THEN (factor ->> 'value') || ' hours'
       ELSE factor ->> 'value'
     END,
     CASE WHEN (factor ->> 'points')::numeric < 0 THEN ', which points to less work' WHEN factor ->> 'name' NOT IN ('typical ticket', 'decided by a person') THEN ', which points to more work' END,
@@ -39,16 +41,17 @@ AS $$
            format(' (model: %s)', s.model))
     FROM ticket_complexity_scores s
     JOIN tasks task ON task.id = s.task_id
-    CROSS JOIN LATERAL (SELECT m.model FROM (VALUES (1)) one LEFT JOIN complexity_models m ON m.is_active) m
+    CROSS JOIN LATERAL (SELECT m.model, COALESCE(m.report -> 'fields' ? 'similar_hours', false) AS asks_similar
+                           FROM (VALUES (1)) one LEFT JOIN complexity_models m ON m.is_active) m
     CROSS JOIN LATERAL (
       SELECT round(e.expected::numeric, 1)::real AS expected, round(e.low::numeric, 1)::real AS low,
              round(e.high::numeric, 1)::real AS high, e.unit
-        FROM complexity_details(ARRAY[task.id]) d
+        FROM complexity_details(ARRAY[task.id], m.asks_similar) d
         CROSS JOIN LATERAL complexity_effort(task.title, task.description, task.category, task.priority, task.severity, d.details,
                                              model => m.model) e) e
    WHERE s.task_id = complexity_lines.task_id
   UNION ALL
-  SELECT n::integer, f ->> 'name', f ->> 'value', (f ->> 'points')::numeric, complexity_sentence(f)
+  SELECT n::integer, replace(f ->> 'name', '_', ' '), f ->> 'value', (f ->> 'points')::numeric, complexity_sentence(f)
     FROM ticket_complexity_scores s CROSS JOIN LATERAL jsonb_array_elements(s.factors) WITH ORDINALITY AS factors (f, n)
    WHERE s.task_id = complexity_lines.task_id;
 $$ SET search_path FROM CURRENT;

@@ -2,8 +2,8 @@
 """Complexity against real effort, learned in the database on the older tickets and measured on the newer ones.
 
 Needs tickets_effort.tsv.gz and incidents.tsv.gz in TICKETFLOW_DATA or ../shared/data; skipped where they are absent. Run
-inside test/with_pg. Nothing was chosen on the rows that are measured here; limits lie a little below the measured values
-that docs/complexity.md tells."""
+inside test/with_pg. Nothing was chosen on the rows that are measured here; the limits are what the project promises,
+save that of the incidents' ranks, which lies a little below the measured value."""
 import gzip, os, subprocess, sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -55,7 +55,7 @@ CREATE TABLE ordered AS SELECT number::int AS n, opened_at::timestamp, resolve_h
   row_number() OVER (ORDER BY opened_at::timestamp, number::int) <= (SELECT count(*) FROM incidents) * 4 / 5 AS older FROM incidents;
 SELECT version FROM train_complexity('incidents', $$SELECT o.opened_at, o.hours, k.contact_type, k.location, k.category, k.subcategory, k.u_symptom,
   k.impact, k.urgency, k.priority, k.assignment_group, k.caller_id, k.opened_by, k.knowledge, k.u_priority_confirmation
-  FROM known k JOIN ordered o USING (n) WHERE o.older$$, '{"penalty": 20, "bits": 10}');
+  FROM known k JOIN ordered o USING (n) WHERE o.older$$, '{"penalty": 20}');
 CREATE TEMP TABLE judged AS SELECT o.hours, o.missed, c.score FROM ordered o JOIN known k USING (n)
   JOIN complexity_models active ON active.is_active
   CROSS JOIN LATERAL complexity_score(NULL, NULL, details => to_jsonb(k) - 'n', model => active.model) c WHERE NOT o.older;
@@ -85,11 +85,11 @@ subprocess.run([os.path.join(ROOT, "test/lib/database"), "desk", DATABASE], cwd=
 try:
     load("tickets")
     rho, ratio = map(float, psql(TICKETS + PER_PROJECT)[-1])
-    at_least(rho, 0.38, "story points, mean rank correlation over 14 projects")
-    at_least(-ratio, -0.98, "story points, mean error over the median's")
+    at_least(rho, 0.40, "story points, mean rank correlation over 14 projects")
+    at_least(-ratio, -0.96, "story points, mean error over the median's")
     load("incidents")
     rho, auc = map(float, psql(INCIDENTS + HOURS)[-1])
-    at_least(rho, 0.58, "incidents, rank correlation with hours to resolve")
-    at_least(auc, 0.76, "incidents, area under the curve for a missed SLA")
+    at_least(rho, 0.59, "incidents, rank correlation with hours to resolve")
+    at_least(auc, 0.77, "incidents, area under the curve for a missed SLA")
 finally:
     subprocess.run(["dropdb", "--if-exists", "--force", DATABASE], check=False)

@@ -25,7 +25,7 @@ SELECT ok((complexity_score('x', repeat('ticket ' || chr(233) || chr(8364) || ' 
 SELECT ok((complexity_score('printer ' || repeat('z', 1000000), repeat('"\', 1000000))).score IS NOT NULL, 'rubbish too');
 
 -- The same answer for ever, in every session and on every major: pinned to the bit.
-SELECT is(md5(string_agg(score || factors::text, '' ORDER BY n)), 'a6d19d811cc41d351e2318b8f6832f3d', 'scores and factors are those of this model, to the bit') FROM tried;
+SELECT is(md5(string_agg(score || factors::text, '' ORDER BY n)), '3c969d0dbe89ad72c54dda1a0b31a45c', 'scores and factors are those of this model, to the bit') FROM tried;
 
 -- Raising priority or severity never lowers a score, nor takes an advice back.
 SELECT is(count(*), 0::bigint, 'raising priority never lowers the score')

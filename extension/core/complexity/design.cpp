@@ -1,8 +1,5 @@
 #include "core/complexity/design.h"
 
-#include <eigen3/Eigen/IterativeLinearSolvers>
-#include <eigen3/Eigen/SparseCore>
-
 #include <algorithm>
 #include <cmath>
 
@@ -11,11 +8,10 @@ namespace ticketflow::core::complexity {
 namespace {
 
 constexpr double kStructureGain = 0.6; // all structure together weighs like a block of this gain
-constexpr double kLevelGain = 1.0, kNumberGain = 0.5;
 constexpr int kOwnBits = 20;
-constexpr int kRareLevel = 3; // a value seen less often has no weight of its own
-
-const double kStructureStep = kStructureGain / std::sqrt(static_cast<double>(kStructures));
+constexpr int kFewestInGroup = 10;
+constexpr int kRare = 3;           // a value seen less often has no weight of its own
+constexpr double kRepeats = 5;     // a number is a level too where each value is seen this often, in the mean
 
 double cut(double x) { return x < -3 ? -3 : x > 3 ? 3 : x; }
 
@@ -38,34 +34,12 @@ struct Moments {
     }
 };
 
-// The least change that makes weights rise (pool adjacent violators), each counted as often as it was seen.
-void make_rise(std::vector<double> &weight, const std::vector<double> &seen) {
-    struct Pool {
-        double sum, count;
-        std::size_t size;
-    };
-    std::vector<Pool> pools;
-    for (std::size_t i = 0; i < weight.size(); ++i) {
-        pools.push_back({weight[i] * seen[i], seen[i], 1});
-        while (pools.size() > 1) {
-            const Pool &last = pools.back();
-            Pool &before = pools[pools.size() - 2];
-            if (before.sum / before.count <= last.sum / last.count)
-                break;
-            before = {before.sum + last.sum, before.count + last.count, before.size + last.size};
-            pools.pop_back();
-        }
-    }
-    std::size_t i = 0;
-    for (const Pool &pool : pools)
-        for (std::size_t k = 0; k < pool.size; ++k)
-            weight[i++] = pool.sum / pool.count;
-}
-
 const std::map<std::string, std::vector<std::string>> kRising = {
     {"priority", {"low", "medium", "high", "urgent"}}, {"severity", {"minor", "normal", "major", "critical"}}};
 
 } // namespace
+
+double structure_step() { return kStructureGain / std::sqrt(static_cast<double>(kStructures)); }
 
 Design::Design(int bits, std::string group_field, bool own_apart)
     : bits_(bits), group_field_(std::move(group_field)), own_apart_(own_apart) {}
@@ -99,17 +73,17 @@ void Design::add(std::string_view title, std::string_view body, std::span<const 
             continue;
         }
         const auto f = static_cast<std::uint32_t>(field_index(detail.name));
-        if (detail.number) {
+        FieldColumns &field = fields_[f];
+        if (detail.number)
             row.numbers.emplace_back(f, natural_log(1 + std::max(*detail.number, 0.0)));
-        } else {
-            FieldColumns &field = fields_[f];
+        else
             field.number = false;
-            const auto [it, fresh] = field.levels.try_emplace(detail.text, static_cast<std::uint32_t>(field.seen.size()));
-            if (fresh)
-                field.seen.push_back(0);
-            ++field.seen[it->second];
-            row.levels.emplace_back(f, it->second);
-        }
+        const auto [it, fresh] = field.levels.try_emplace(detail.number ? number_text(*detail.number) : detail.text,
+                                                          static_cast<std::uint32_t>(field.seen.size()));
+        if (fresh)
+            field.seen.push_back(0);
+        ++field.seen[it->second];
+        row.levels.emplace_back(f, it->second);
     }
     row.group = group_index(group);
     add_terms(row, group);
@@ -130,7 +104,38 @@ void Design::add_terms(Row &row, const std::string &group) {
     }
 }
 
+// Groups too small to tell anything by themselves count as one without a name.
+void Design::pool_small_groups() {
+    std::vector<int> size(groups_.size());
+    for (const Row &row : rows_)
+        ++size[row.group];
+    std::vector<std::string> kept;
+    std::vector<std::size_t> place(groups_.size());
+    for (std::size_t g = 0; g < groups_.size(); ++g) {
+        if (size[g] < kFewestInGroup)
+            continue;
+        place[g] = kept.size();
+        kept.push_back(groups_[g]);
+    }
+    if (kept.size() == groups_.size())
+        return;
+    const auto nameless = std::find(kept.begin(), kept.end(), "");
+    const auto rest = static_cast<std::size_t>(nameless - kept.begin());
+    if (nameless == kept.end())
+        kept.emplace_back();
+    for (Row &row : rows_) {
+        if (size[row.group] < kFewestInGroup) {
+            row.own.clear();
+            row.group = rest;
+        } else {
+            row.group = place[row.group];
+        }
+    }
+    groups_ = std::move(kept);
+}
+
 void Design::finish() {
+    pool_small_groups();
     std::vector<double> size(groups_.size()), seen(groups_.size());
     for (const Row &row : rows_)
         size[row.group] += 1;
@@ -138,6 +143,15 @@ void Design::finish() {
         row.age = seen[row.group]++ / size[row.group];
     set_scales();
     place_fields();
+    place_pairs();
+    if (own_apart_) {
+        for (Row &row : rows_)
+            for (Entry &entry : row.own)
+                entry.column += columns_;
+        columns_ += std::uint32_t{1} << kOwnBits;
+    }
+    for (Row &row : rows_)
+        fill_row(row);
 }
 
 void Design::set_scales() {
@@ -160,200 +174,95 @@ void Design::place_fields() {
     columns_ = (std::uint32_t{1} << bits_) + kStructures;
     if (!group_field_.empty())
         columns_ += static_cast<std::uint32_t>(groups_.size()) * kStructures;
+    for (FieldColumns &field : fields_)
+        place_field(field);
+}
+
+// A column for each level that is not rare. Levels that must rise have a column a step instead: "this level or more".
+void Design::place_field(FieldColumns &field) {
+    field.number_column = columns_;
+    columns_ += field.number;
+    double rows = 0;
+    for (const int seen : field.seen)
+        rows += seen;
+    if (field.number && rows < kRepeats * static_cast<double>(field.seen.size()))
+        field.levels.clear();
+    field.column.assign(field.seen.size(), kNone);
+    if (const auto known = kRising.find(field.name); known != kRising.end())
+        for (const auto &level : known->second)
+            if (const auto it = field.levels.find(level); it != field.levels.end() && field.seen[it->second] >= kRare)
+                field.rising.push_back(it->second);
+    field.first_step = columns_;
+    for (std::size_t k = 1; k < field.rising.size(); ++k) {
+        double above = 0;
+        for (std::size_t i = k; i < field.rising.size(); ++i)
+            above += field.seen[field.rising[i]];
+        field.share.push_back(above / std::max(rows, 1.0));
+        steps_.push_back(columns_++);
+    }
+    for (const auto &[name, level] : field.levels)
+        if (field.seen[level] >= kRare && std::find(field.rising.begin(), field.rising.end(), level) == field.rising.end())
+            field.column[level] = columns_++;
+}
+
+// f gets the hash of each pair of levels of the row; fields in the order of their names, whatever the order of the query.
+template <class F> void Design::for_each_pair(const Row &row, F f) const {
+    std::vector<std::pair<const FieldColumns *, std::uint32_t>> levels;
+    for (const auto &[field, level] : row.levels)
+        if (fields_[field].paired() && fields_[field].column[level] != kNone && levels.size() < kMostPairedFields)
+            levels.emplace_back(&fields_[field], level);
+    const auto text = [](const FieldColumns &field, std::uint32_t level) -> const std::string & { return *field.names[level]; };
+    for (std::size_t a = 0; a < levels.size(); ++a)
+        for (std::size_t b = a + 1; b < levels.size(); ++b)
+            f(pair_hash(levels[a].first->name, text(*levels[a].first, levels[a].second), levels[b].first->name,
+                        text(*levels[b].first, levels[b].second)));
+}
+
+void Design::place_pairs() {
     for (FieldColumns &field : fields_) {
-        field.first = columns_;
-        columns_ += field.number ? 1 : static_cast<std::uint32_t>(field.seen.size());
+        field.names.assign(field.seen.size(), nullptr);
+        for (const auto &[name, level] : field.levels)
+            field.names[level] = &name;
     }
-    if (own_apart_) {
-        for (Row &row : rows_)
-            for (Entry &entry : row.own)
-                entry.column += columns_;
-        columns_ += std::uint32_t{1} << kOwnBits;
-    }
-    const std::uint32_t structure = std::uint32_t{1} << bits_;
+    std::map<std::uint32_t, int> seen;
     for (Row &row : rows_) {
-        for (std::uint32_t i = 0; i < kStructures; ++i) {
-            const auto value = static_cast<float>(
-                kStructureStep * cut((row.structure[i] - structure_[i].mean) / structure_[i].deviation));
-            row.shared.push_back({structure + i, value, kBlocks});
-            if (!group_field_.empty())
-                row.own.push_back({structure + kStructures * static_cast<std::uint32_t>(row.group + 1) + i, value, kBlocks});
-        }
-        for (const auto &[f, x] : row.numbers)
-            if (fields_[f].number)
-                row.shared.push_back({fields_[f].first, static_cast<float>(kNumberGain * cut((x - fields_[f].scale.mean) / fields_[f].scale.deviation)), kBlocks});
-        for (const auto &[f, level] : row.levels)
-            if (fields_[f].seen[level] >= kRareLevel)
-                row.shared.push_back({fields_[f].first + level, static_cast<float>(kLevelGain), kBlocks});
+        std::sort(row.levels.begin(), row.levels.end(),
+                  [this](const auto &a, const auto &b) { return fields_[a.first].name < fields_[b.first].name; });
+        for_each_pair(row, [&](std::uint32_t hash) { ++seen[hash]; });
     }
+    for (const auto &[hash, count] : seen)
+        if (count >= kRare)
+            pairs_[hash] = columns_++;
 }
 
-// The rank of effort within the group, spread like a variable of mean 0 and variance 1: groups of different pace and
-// unit become comparable and one ticket of 900 hours does not rule the fit.
-std::vector<double> Design::targets(const std::vector<int> &train) const {
-    std::vector<std::vector<double>> efforts(groups_.size());
-    for (const int row : train)
-        efforts[group_of(row)].push_back(effort(row));
-    for (auto &values : efforts)
-        std::sort(values.begin(), values.end());
-    std::vector<double> target;
-    target.reserve(train.size());
-    for (const int row : train) {
-        const auto &values = efforts[group_of(row)];
-        const auto [low, high] = std::equal_range(values.begin(), values.end(), effort(row));
-        const double middle = static_cast<double>((low - values.begin()) + (high - values.begin())) / 2;
-        target.push_back((middle / static_cast<double>(values.size()) - 0.5) * 3.4641016151377544);
+void Design::fill_row(Row &row) {
+    const std::uint32_t structure = std::uint32_t{1} << bits_;
+    for (std::uint32_t i = 0; i < kStructures; ++i) {
+        const auto value = static_cast<float>(
+            structure_step() * cut((row.structure[i] - structure_[i].mean) / structure_[i].deviation));
+        row.shared.push_back({structure + i, value, kBlocks});
+        if (!groups_[row.group].empty())
+            row.own.push_back({structure + kStructures * static_cast<std::uint32_t>(row.group + 1) + i, value, kBlocks});
     }
-    return target;
-}
-
-Weights Design::solve(const std::vector<int> &train, double penalty, int iterations, const std::function<void()> &tick) const {
-    using Matrix = Eigen::SparseMatrix<double, Eigen::RowMajor>;
-    const auto n = static_cast<int>(train.size()), p = static_cast<int>(columns_);
-    std::size_t entries = columns_;
-    for (const int row : train) {
-        const Row &r = rows_[static_cast<std::size_t>(row)];
-        entries += r.shared.size() + r.own.size();
+    for (const auto &[f, x] : row.numbers) {
+        const FieldColumns &field = fields_[f];
+        if (field.number)
+            row.shared.push_back({field.number_column, static_cast<float>(kNumberGain * cut((x - field.scale.mean) / field.scale.deviation)), kBlocks});
     }
-    // Ridge as least squares: below the tickets one row a column, sqrt(penalty) on the diagonal.
-    Matrix x(n + p, p);
-    x.reserve(static_cast<Eigen::Index>(entries));
-    std::vector<std::pair<int, double>> line;
-    for (int i = 0; i < n; ++i) {
-        const Row &r = rows_[static_cast<std::size_t>(train[static_cast<std::size_t>(i)])];
-        line.clear();
-        for (const auto *part : {&r.shared, &r.own})
-            for (const Entry &entry : *part)
-                line.emplace_back(static_cast<int>(entry.column), entry.value);
-        std::stable_sort(line.begin(), line.end(), [](const auto &a, const auto &b) { return a.first < b.first; });
-        x.startVec(i);
-        for (std::size_t k = 0; k < line.size();) {
-            const int column = line[k].first;
-            double sum = 0;
-            for (; k < line.size() && line[k].first == column; ++k)
-                sum += line[k].second;
-            x.insertBackByOuterInner(i, column) = sum;
+    for (const auto &[f, level] : row.levels) {
+        const FieldColumns &field = fields_[f];
+        if (field.column[level] != kNone)
+            row.shared.push_back({field.column[level], static_cast<float>(kLevelGain), kBlocks});
+        const auto place = std::find(field.rising.begin(), field.rising.end(), level);
+        for (std::size_t k = 0; place != field.rising.end() && k < field.share.size(); ++k) {
+            const double reached = place - field.rising.begin() > static_cast<std::ptrdiff_t>(k) ? 1 : 0;
+            row.shared.push_back({field.first_step + static_cast<std::uint32_t>(k), static_cast<float>(kLevelGain * (reached - field.share[k])), kBlocks});
         }
     }
-    const double ridge = std::sqrt(penalty);
-    for (int j = 0; j < p; ++j) {
-        x.startVec(n + j);
-        x.insertBackByOuterInner(n + j, j) = ridge;
-    }
-    x.finalize();
-    Eigen::VectorXd y = Eigen::VectorXd::Zero(n + p);
-    const auto target = targets(train);
-    for (int i = 0; i < n; ++i)
-        y[i] = target[static_cast<std::size_t>(i)];
-
-    Eigen::LeastSquaresConjugateGradient<Matrix, Eigen::IdentityPreconditioner> solver;
-    solver.setTolerance(1e-4);
-    solver.setMaxIterations(10);
-    solver.compute(x);
-    Eigen::VectorXd w = Eigen::VectorXd::Zero(p);
-    // In rounds, so that a user can stop it.
-    for (int done = 0; done < iterations; done += 10) {
-        tick();
-        w = solver.solveWithGuess(y, w);
-        if (solver.info() == Eigen::Success)
-            break;
-    }
-    return Weights(w.data(), w.data() + p);
-}
-
-double Design::predict(const Weights &weights, int row, bool own_group) const {
-    const Row &r = rows_[static_cast<std::size_t>(row)];
-    double sum = 0;
-    for (const Entry &entry : r.shared)
-        sum += weights[entry.column] * static_cast<double>(entry.value);
-    if (own_group)
-        for (const Entry &entry : r.own)
-            sum += weights[entry.column] * static_cast<double>(entry.value);
-    return sum;
-}
-
-Model Design::export_model(const Weights &weights, bool own_groups) const {
-    Model model;
-    model.bits = bits_;
-    const std::size_t hashed = std::size_t{1} << bits_;
-    double largest = 1e-6;
-    for (std::size_t j = 0; j < hashed; ++j)
-        largest = std::max(largest, std::fabs(weights[j]));
-    model.unit_weight = largest / 2000;
-    model.weights.resize(hashed);
-    for (std::size_t j = 0; j < hashed; ++j)
-        model.weights[j] = static_cast<std::int16_t>(std::lround(weights[j] / model.unit_weight));
-    for (std::size_t i = 0; i < kStructures; ++i) {
-        model.structure[i] = structure_[i];
-        model.structure[i].weight = weights[hashed + i] * kStructureStep;
-    }
-    if (own_groups && !group_field_.empty()) {
-        model.group_field = group_field_;
-        for (std::size_t g = 0; g < groups_.size(); ++g) {
-            model.groups.emplace_back().name = groups_[g];
-            for (std::size_t i = 0; i < kStructures; ++i)
-                model.groups.back().structure[i] = weights[hashed + kStructures * (g + 1) + i] * kStructureStep;
-        }
-    }
-    export_fields(model, weights);
-    for (const Row &row : rows_) {
-        for (const Entry &entry : row.shared)
-            if (entry.block < kBlocks)
-                model.usual[entry.block] += weights[entry.column] * static_cast<double>(entry.value);
-        for (const Entry &entry : row.own)
-            if (own_groups && entry.block < kBlocks)
-                model.usual[entry.block] += weights[entry.column] * static_cast<double>(entry.value);
-    }
-    for (double &sum : model.usual) {
-        sum /= static_cast<double>(rows_.size());
-        model.start += sum;
-    }
-    return model;
-}
-
-// Values are told from the mean of their field, so that a field adds nothing to a typical ticket.
-void Design::export_fields(Model &model, const Weights &weights) const {
-    for (const FieldColumns &columns : fields_) {
-        Field field;
-        field.name = columns.name;
-        field.number = columns.number;
-        field.scale = columns.scale;
-        if (field.number) {
-            field.scale.weight = weights[columns.first] * kNumberGain;
-            model.fields.push_back(std::move(field));
-            continue;
-        }
-        double sum = 0, count = 0;
-        for (const auto &[level, index] : columns.levels) {
-            if (columns.seen[index] < kRareLevel)
-                continue;
-            field.levels[level] = weights[columns.first + index] * kLevelGain;
-        }
-        if (const auto rising = kRising.find(columns.name); rising != kRising.end()) {
-            std::vector<std::string> present;
-            std::vector<double> weight, seen;
-            for (const auto &level : rising->second) {
-                if (const auto it = field.levels.find(level); it != field.levels.end()) {
-                    present.push_back(level);
-                    weight.push_back(it->second);
-                    seen.push_back(columns.seen[columns.levels.at(level)]);
-                }
-            }
-            make_rise(weight, seen);
-            for (std::size_t i = 0; i < present.size(); ++i)
-                field.levels[present[i]] = weight[i];
-        }
-        for (const auto &[level, weight] : field.levels) {
-            const double seen = columns.seen[columns.levels.at(level)];
-            sum += weight * seen;
-            count += seen;
-        }
-        const double mean = count > 0 ? sum / count : 0;
-        for (auto &[level, weight] : field.levels)
-            weight -= mean;
-        model.start += mean;
-        model.fields.push_back(std::move(field));
-    }
+    for_each_pair(row, [&](std::uint32_t hash) {
+        if (const auto pair = pairs_.find(hash); pair != pairs_.end())
+            row.shared.push_back({pair->second, static_cast<float>(kPairGain), kBlocks});
+    });
 }
 
 } // namespace ticketflow::core::complexity

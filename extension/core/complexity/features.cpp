@@ -1,5 +1,7 @@
 #include "core/complexity/features.h"
 
+#include "core/complexity/tokens.h"
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -9,8 +11,8 @@ namespace ticketflow::core::complexity {
 namespace {
 
 // The seeds keep the same word in different blocks apart.
-constexpr std::array<std::uint64_t, kBlocks> kBlockSeed = {hash_bytes("tw"), hash_bytes("tp"), hash_bytes("tc"),
-                                                           hash_bytes("bw"), hash_bytes("bp")};
+constexpr std::array<std::uint64_t, kBlocks> kBlockSeed = {
+    hash_bytes("tw"), hash_bytes("tp"), hash_bytes("tc"), hash_bytes("aw"), hash_bytes("bw"), hash_bytes("bp"), hash_bytes("aw")};
 
 // What the scan of a text counts; markers are lower case.
 struct Marker {
@@ -60,8 +62,13 @@ void Features::read(std::string_view raw_title, std::string_view raw_body) {
     body.read(raw_body, kBodyTextLimit);
     terms.clear();
     length_squared.fill(0);
+    counts.fill(0);
     slots_.assign(1024, 0);
-    add_words();
+    // How a title begins ("Fix …", "Investigate …") is worth a feature of its own.
+    if (!title.words.empty())
+        count(hash_bytes(title.view(title.words[0]), hash_bytes("^", kBlockSeed[kTitlePhrase])), 0, kTitlePhrase);
+    add_words(title, kTitleWord, kTitlePhrase, kTitleAnywhere);
+    add_words(body, kBodyWord, kBodyPhrase, kBodyAnywhere);
     add_title_parts();
     finish_terms();
     read_structure(raw_title, raw_body);
@@ -89,19 +96,17 @@ void Features::count(std::uint64_t hash, std::uint32_t word, Block block) {
     slots_[at] = static_cast<std::uint32_t>(terms.size());
 }
 
-void Features::add_words() {
-    const auto add = [this](const Text &text, Block words, Block phrases) {
-        for (std::uint32_t i = 0; i < text.words.size(); ++i) {
-            count(hash_bytes(text.view(text.words[i]), kBlockSeed[words]), i, words);
-            if (i + 1 < text.words.size())
-                count(hash_bytes(text.phrase(i), kBlockSeed[phrases]), i, phrases);
-        }
-    };
-    // How a title begins ("Fix …", "Investigate …") is worth a feature of its own.
-    if (!title.words.empty())
-        count(hash_bytes(title.view(title.words[0]), hash_bytes("^", kBlockSeed[kTitlePhrase])), 0, kTitlePhrase);
-    add(title, kTitleWord, kTitlePhrase);
-    add(body, kBodyWord, kBodyPhrase);
+void Features::add_words(const Text &text, Block words, Block phrases, Block anywhere) {
+    for (std::uint32_t i = 0; i < text.words.size(); ++i) {
+        const std::string_view word = text.view(text.words[i]);
+        count(hash_bytes(word, kBlockSeed[words]), i, words);
+        count(hash_bytes(word, kBlockSeed[anywhere]), i, anywhere);
+        if (i + 1 < text.words.size())
+            count(hash_bytes(text.phrase(i), kBlockSeed[phrases]), i, phrases);
+        const Tone tone = tone_of(hash_bytes(word));
+        counts[kUrgentWords] += tone == Tone::urgent;
+        counts[kAskingWords] += tone == Tone::asking;
+    }
 }
 
 // Runs of 3 to 5 bytes inside <word>: forms of a word that training never saw still look like it.
@@ -133,12 +138,12 @@ void Features::finish_terms() {
         term.value = logs[std::min<std::size_t>(static_cast<std::size_t>(term.value), logs.size() - 1)];
         length_squared[term.block] += term.value * term.value;
     }
+    length_squared[kTitleAnywhere] = length_squared[kBodyAnywhere] = length_squared[kTitleAnywhere] + length_squared[kBodyAnywhere];
 }
 
 void Features::read_structure(std::string_view raw_title, std::string_view raw_body) {
     raw_title = raw_title.substr(0, kStructureLimit);
     raw_body = raw_body.substr(0, kStructureLimit);
-    counts.fill(0);
     std::array<int, 3> kinds{};
     for (std::size_t i = 0; i < raw_body.size(); ++i) {
         const auto c = static_cast<unsigned char>(raw_body[i]);
@@ -148,6 +153,12 @@ void Features::read_structure(std::string_view raw_title, std::string_view raw_b
             if (begins_with(raw_body.substr(i), marker.text))
                 counts[marker.counts] += 1;
         }
+    }
+    for (const auto text : {raw_title, raw_body}) {
+        const TokenCounts tokens = count_tokens(text.substr(0, kTokenLimit));
+        counts[kSystems] += tokens.systems;
+        counts[kVersions] += tokens.versions;
+        counts[kCodes] += tokens.codes;
     }
     double letters = 0;
     for (const Word &word : body.words)

@@ -15,7 +15,7 @@ struct FitOptions {
     std::string group_field;   // name of the detail that names the group; empty: one population
     std::string effort_unit = "hours";
     bool new_groups = false;   // calibrate for tickets of groups never seen (a cold start)
-    double penalty = 0;        // 0: chosen on the older part
+    double penalty = 0;        // 0: chosen on the older part, with forgetting
     int iterations = 40;
     std::function<void(const char *stage, int done, int of)> progress; // called often; may throw to stop
 };
@@ -23,7 +23,7 @@ struct FitOptions {
 // How good on the newest part, which nothing was chosen on. Means over groups that have enough tickets there.
 struct FitReport {
     int learned = 0, held_out = 0, groups = 0;
-    double penalty = 0;
+    double penalty = 0, forgetting = 0;
     double rank_correlation = 0;         // Spearman, predicted and actual
     double mean_error = 0, median_error = 0, error_ratio = 1; // MAE of the model, of the median; mean ratio of the two
     double calibration_error = 0;        // mean |share at or below score - score| in points, 0 is perfect
@@ -44,8 +44,5 @@ class Trainer {
     struct State;
     std::unique_ptr<State> state_;
 };
-
-double spearman(const std::vector<double> &a, const std::vector<double> &b);
-double median(std::vector<double> values);
 
 } // namespace ticketflow::core::complexity

@@ -4,13 +4,14 @@
 
 #include <algorithm>
 #include <bit>
+#include <charconv>
 #include <cmath>
 
 namespace ticketflow::core::complexity {
 
 namespace {
 
-constexpr std::string_view kMagic = "TFCX\x01";
+constexpr std::string_view kMagic = "TFCX\x02";
 
 class Writer {
   public:
@@ -101,6 +102,14 @@ class Reader {
     std::string_view rest_;
 };
 
+unsigned zigzag(int value) { return value > 0 ? static_cast<unsigned>(value) * 2u : static_cast<unsigned>(-value) * 2u - (value < 0 ? 1u : 0u); }
+std::int16_t from_zigzag(std::uint64_t code) {
+    if (code > 65534)
+        corrupted("A weight is too large.");
+    const int half = static_cast<int>((code + 1) / 2);
+    return static_cast<std::int16_t>(code % 2 ? -half : half);
+}
+
 // Most weights are zero or small: a run of zeros is 0 and its length, any other weight its zigzag number.
 void write_weights(Writer &w, const std::vector<std::int16_t> &weights) {
     for (std::size_t i = 0; i < weights.size();) {
@@ -111,8 +120,7 @@ void write_weights(Writer &w, const std::vector<std::int16_t> &weights) {
             w.number(0);
             w.number(i - from);
         } else {
-            const int value = weights[i++];
-            w.number(value > 0 ? static_cast<unsigned>(value) * 2u : static_cast<unsigned>(-value) * 2u - 1u);
+            w.number(zigzag(weights[i++]));
         }
     }
 }
@@ -126,18 +134,15 @@ void read_weights(Reader &r, std::vector<std::int16_t> &weights, std::size_t siz
             if (run == 0 || run > size - i)
                 corrupted("A run of weights is too long.");
             i += run;
-        } else if (code > 65534) {
-            corrupted("A weight is too large.");
         } else {
-            const int half = static_cast<int>((code + 1) / 2);
-            weights[i++] = static_cast<std::int16_t>(code % 2 ? -half : half);
+            weights[i++] = from_zigzag(code);
         }
     }
 }
 
 void write_field(Writer &w, const Field &field) {
     w.bytes(field.name);
-    w.number((field.number ? 1u : 0u) | (field.assumed ? 2u : 0u));
+    w.number((field.number ? 1u : 0u) | (field.assumed ? 2u : 0u) | (field.paired ? 4u : 0u));
     w.scaled(field.scale);
     w.number(field.levels.size());
     for (const auto &[level, weight] : field.levels) {
@@ -149,15 +154,32 @@ void write_field(Writer &w, const Field &field) {
 Field read_field(Reader &r) {
     Field field;
     field.name = r.bytes();
-    const auto flags = r.size(3);
+    const auto flags = r.size(7);
     field.number = flags & 1;
     field.assumed = flags & 2;
+    field.paired = flags & 4;
     field.scale = r.scaled();
     for (auto n = r.size(1000000); n > 0; --n) {
         std::string level = r.bytes();
         field.levels[std::move(level)] = r.real();
     }
     return field;
+}
+
+void write_effort(Writer &w, const EffortScale &effort) {
+    w.real(effort.middle);
+    w.real(effort.slope);
+    w.reals(effort.quantiles);
+}
+
+EffortScale read_effort(Reader &r) {
+    EffortScale effort;
+    effort.middle = r.real();
+    effort.slope = r.real();
+    effort.quantiles = r.reals(kQuantiles);
+    if (effort.quantiles.size() != kQuantiles || !std::is_sorted(effort.quantiles.begin(), effort.quantiles.end()))
+        corrupted("Its efforts do not rise.");
+    return effort;
 }
 
 std::uint64_t checksum(std::string_view bytes) { return hash_finish(hash_bytes(bytes)); }
@@ -178,24 +200,25 @@ std::string Model::encode() const {
     w.number(fields.size());
     for (const Field &field : fields)
         write_field(w, field);
+    w.number(pairs.size());
+    std::uint32_t before = 0;
+    for (const Pair &pair : pairs) {
+        w.number(pair.hash - before);
+        w.number(zigzag(pair.weight));
+        before = pair.hash;
+    }
     w.bytes(group_field);
     w.number(groups.size());
     for (const Group &group : groups) {
         w.bytes(group.name);
-        w.real(group.shift);
-        w.real(group.slope);
         for (const double weight : group.structure)
             w.real(weight);
-        w.reals(group.levels);
+        write_effort(w, group.effort);
     }
     w.real(start);
     w.reals(thresholds);
     w.bytes(effort_unit);
-    w.reals(effort_levels);
-    w.real(effort_median);
-    w.real(effort_slope);
-    for (const double share : effort_share)
-        w.real(share);
+    write_effort(w, effort);
     w.bytes(provenance);
 
     Writer out;
@@ -233,78 +256,48 @@ Model Model::decode(std::string_view bytes) {
         scale = r.scaled();
     for (auto n = r.size(10000); n > 0; --n)
         m.fields.push_back(read_field(r));
+    std::uint32_t hash = 0;
+    for (auto n = r.size(10000000); n > 0; --n) {
+        hash += static_cast<std::uint32_t>(r.number());
+        m.pairs.push_back({hash, from_zigzag(r.number())});
+    }
     m.group_field = r.bytes();
     for (auto n = r.size(100000); n > 0; --n) {
         Group group;
         group.name = r.bytes();
-        group.shift = r.real();
-        group.slope = r.real();
         for (double &weight : group.structure)
             weight = r.real();
-        group.levels = r.reals(100);
+        group.effort = read_effort(r);
         m.groups.push_back(std::move(group));
     }
     m.start = r.real();
     m.thresholds = r.reals(100);
     m.effort_unit = r.bytes();
-    m.effort_levels = r.reals(100);
-    m.effort_median = r.real();
-    m.effort_slope = r.real();
-    for (double &share : m.effort_share)
-        share = r.real();
+    m.effort = read_effort(r);
     m.provenance = r.bytes();
     if (!r.done() || m.thresholds.size() != 100)
         corrupted("Its parts do not fit together.");
-    bool rising = std::is_sorted(m.thresholds.begin(), m.thresholds.end()) && std::is_sorted(m.effort_levels.begin(), m.effort_levels.end());
-    for (const Group &group : m.groups)
-        rising = rising && std::is_sorted(group.levels.begin(), group.levels.end());
-    if (!rising)
-        corrupted("Its thresholds do not rise.");
+    const auto by_hash = [](const Pair &a, const Pair &b) { return a.hash < b.hash; };
+    if (!std::is_sorted(m.thresholds.begin(), m.thresholds.end()) || !std::is_sorted(m.pairs.begin(), m.pairs.end(), by_hash))
+        corrupted("Its lists do not rise.");
     return m;
 }
 
-namespace {
-constexpr std::string_view kDigits64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+double Model::pair_weight(std::uint32_t hash) const {
+    const auto found = std::lower_bound(pairs.begin(), pairs.end(), hash, [](const Pair &pair, std::uint32_t h) { return pair.hash < h; });
+    return found != pairs.end() && found->hash == hash ? unit_weight * found->weight : 0;
 }
 
-std::string encode_base64(std::string_view bytes) {
-    std::string out;
-    for (std::size_t i = 0; i < bytes.size(); i += 3) {
-        std::uint32_t group = 0;
-        for (std::size_t k = 0; k < 3; ++k)
-            group = group << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
-        for (std::size_t k = 0; k < 4; ++k)
-            out += i + k > bytes.size() ? '=' : kDigits64[group >> (18 - 6 * k) & 63];
-    }
-    return out;
+std::uint32_t pair_hash(std::string_view field, std::string_view level, std::string_view other, std::string_view other_level) {
+    auto state = hash_step(hash_bytes(field), '=');
+    state = hash_step(hash_bytes(level, state), '&');
+    state = hash_step(hash_bytes(other, state), '=');
+    return static_cast<std::uint32_t>(hash_finish(hash_bytes(other_level, state)));
 }
 
-std::string decode_base64(std::string_view text) {
-    std::string out;
-    std::uint32_t group = 0;
-    int have = 0;
-    for (const char c : text) {
-        if (c == '=' || c == '\n' || c == '\r' || c == ' ')
-            continue;
-        const auto digit = kDigits64.find(c);
-        if (digit == std::string_view::npos)
-            throw Failure(Condition::invalid_text_representation, "invalid base64 in complexity model");
-        group = group << 6 | static_cast<std::uint32_t>(digit);
-        if (++have == 4) {
-            out += static_cast<char>(group >> 16);
-            out += static_cast<char>(group >> 8);
-            out += static_cast<char>(group);
-            group = 0;
-            have = 0;
-        }
-    }
-    if (have == 3) {
-        out += static_cast<char>(group >> 10);
-        out += static_cast<char>(group >> 2);
-    } else if (have == 2) {
-        out += static_cast<char>(group >> 4);
-    }
-    return out;
+std::string number_text(double x) {
+    char text[32];
+    return std::string(text, std::to_chars(text, text + sizeof text, x).ptr);
 }
 
 } // namespace ticketflow::core::complexity

@@ -14,6 +14,14 @@ double from_fixed(std::int64_t x) { return static_cast<double>(x) / static_cast<
 
 double cut(double x) { return x < -3 ? -3 : x > 3 ? 3 : x; }
 
+std::optional<double> read_number(std::string_view text) {
+    double x = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), x);
+    if (text.empty() || error != std::errc() || end != text.data() + text.size() || !std::isfinite(x))
+        return std::nullopt;
+    return x;
+}
+
 void append_integer(std::string &out, std::int64_t value) {
     char text[24];
     const auto end = std::to_chars(text, text + sizeof text, value).ptr;
@@ -44,13 +52,14 @@ void append_number(std::string &out, double x) { // counts as integers, anything
 }
 
 // Structure is told in a few families: what people would call one thing.
-enum Family : std::uint8_t { kLength, kTrouble, kOutline, kReferences, kTone, kForm, kFigures, kFamilies };
+enum Family : std::uint8_t { kLength, kTrouble, kOutline, kReferences, kTone, kForm, kFigures, kUrgency, kNames, kFamilies };
 constexpr std::array<std::string_view, kFamilies> kFamilyNames = {
-    "length of the text", "code, traces and errors", "steps, lists and headings", "links", "questions and exclamations",
-    "form of the text", "digits and capitals"};
+    "length of the text", "code, traces and errors", "steps, lists and headings", "links", "questions",
+    "form of the text", "digits and capitals", "words of urgency", "systems and versions named"};
 constexpr std::array<Family, kStructures> kFamilyOf = {
     kLength, kLength, kLength, kLength, kLength, kTrouble, kReferences, kTrouble, kTrouble, kTrouble,
-    kOutline, kTone, kTone, kOutline, kTone, kForm, kForm, kForm, kLength, kLength, kFigures, kFigures, kOutline};
+    kOutline, kTone, kTone, kOutline, kUrgency, kForm, kForm, kForm, kLength, kLength, kFigures, kFigures, kOutline,
+    kUrgency, kTone, kNames, kNames, kTrouble};
 constexpr bool shown_in_value(std::size_t i) { // what a family's value counts: words, lines, links, …
     return i != kNoBody && i != kTitleBytes && i != kBodyBytes && i != kDistinctWords && i != kWordLength && i != kCapitals &&
            i != kTitleQuestion;
@@ -91,17 +100,6 @@ std::string json_string(std::string_view text) {
     return out;
 }
 
-double nearest_level(const std::vector<double> &levels, double x) {
-    const auto above = std::lower_bound(levels.begin(), levels.end(), x);
-    if (levels.empty())
-        return x;
-    if (above == levels.end())
-        return levels.back();
-    if (above == levels.begin())
-        return levels.front();
-    return x - above[-1] < *above - x ? above[-1] : *above;
-}
-
 double rank_of(const Model &model, double sum) {
     const auto &t = model.thresholds;
     const auto above = static_cast<std::size_t>(std::upper_bound(t.begin(), t.end(), sum) - t.begin());
@@ -114,13 +112,13 @@ double rank_of(const Model &model, double sum) {
 }
 
 // The words of one text: those of the model and, where it knows the group, the group's own.
-std::int64_t Scorer::add_wording(const Model &model, const Group *group, bool of_title, bool tell) {
-    const Text &text = of_title ? features_.title : features_.body;
+std::int64_t Scorer::add_wording(const Model &model, const Group *group, bool title, bool tell) {
+    const Text &text = title ? features_.title : features_.body;
     const std::uint64_t own = group ? hash_bytes(group->name) : 0;
     std::array<double, kBlocks> step{};
     double usual = 0;
     for (std::size_t b = 0; b < kBlocks; ++b) {
-        if ((b <= kTitlePart) != of_title)
+        if (of_title(b) != title)
             continue;
         if (features_.length_squared[b] > 0)
             step[b] = model.gains[b] / std::sqrt(features_.length_squared[b]);
@@ -144,7 +142,7 @@ std::int64_t Scorer::add_wording(const Model &model, const Group *group, bool of
     }
     if (tell) {
         Part part;
-        part.name = of_title ? "wording of the title" : "wording of the description";
+        part.name = title ? "wording of the title" : "wording of the description";
         part.number = static_cast<double>(text.words.size());
         part.sum = sum;
         choose_terms(part, text, of_word_);
@@ -189,37 +187,62 @@ std::int64_t Scorer::add_structure(const Model &model, const Group *group, bool 
     return sum;
 }
 
+// The level of a field that a value means: as it is told, or as the number it is.
+const std::pair<const std::string, double> *Scorer::level_of(const Field &field, const Detail &detail) {
+    auto found = field.levels.find(detail.text);
+    if (found == field.levels.end() && detail.number)
+        found = field.levels.find(number_text(*detail.number));
+    return found == field.levels.end() ? nullptr : &*found;
+}
+
 std::int64_t Scorer::add_fields(const Model &model, std::span<const Detail> details, bool tell, bool &learned) {
     std::int64_t sum = 0;
+    paired_.clear();
     for (const Field &field : model.fields) {
         const auto found = std::find_if(details.begin(), details.end(), [&](const Detail &d) { return d.name == field.name; });
         if (found == details.end())
             continue;
-        double weight = 0, used = 1;
-        if (field.number) {
-            if (!found->number)
-                continue;
-            const double x = *found->number > 0 ? *found->number : 0;
-            used = cut((natural_log(1 + x) - field.scale.mean) / field.scale.deviation);
-            weight = field.scale.weight;
-        } else {
-            const auto level = field.levels.find(found->text);
-            if (level == field.levels.end())
-                continue;
-            weight = level->second;
-        }
+        const auto number = field.number ? found->number ? found->number : read_number(found->text) : std::nullopt;
+        const auto *level = level_of(field, number && !found->number ? Detail{{}, found->text, number} : *found);
+        if (!number && !level)
+            continue;
+        std::int64_t part = level ? to_fixed(level->second) : 0;
+        if (number)
+            part += to_fixed(field.scale.weight * cut((natural_log(1 + std::max(*number, 0.0)) - field.scale.mean) / field.scale.deviation));
         learned = learned || !field.assumed;
-        const std::int64_t part = to_fixed(weight * used);
         sum += part;
+        if (level && field.paired && paired_.size() < kMostPairedFields)
+            paired_.push_back({&field.name, &level->first, parts_.size()});
         if (tell) {
             Part told;
             told.name = field.name;
             told.text = found->text;
-            told.is_text = !field.number;
+            told.is_text = !found->number;
             told.number = found->number.value_or(0);
             told.assumed = field.assumed;
             told.sum = part;
             parts_.push_back(told);
+        }
+    }
+    return sum + add_pairs(model, tell);
+}
+
+// What two values mean together is told half with one and half with the other.
+std::int64_t Scorer::add_pairs(const Model &model, bool tell) {
+    std::int64_t sum = 0;
+    if (model.pairs.empty())
+        return sum;
+    for (std::size_t a = 0; a < paired_.size(); ++a) {
+        for (std::size_t b = a + 1; b < paired_.size(); ++b) {
+            const double weight = model.pair_weight(pair_hash(*paired_[a].field, *paired_[a].level, *paired_[b].field, *paired_[b].level));
+            if (weight == 0)
+                continue;
+            const std::int64_t part = to_fixed(weight), half = part / 2;
+            sum += part;
+            if (tell) {
+                parts_[paired_[a].part].sum += half;
+                parts_[paired_[b].part].sum += part - half;
+            }
         }
     }
     return sum;
@@ -251,8 +274,7 @@ std::optional<Score> Scorer::score(const Model &model, std::string_view title, s
     result.sum = model.start + from_fixed(total);
     result.score = static_cast<int>(std::upper_bound(model.thresholds.begin(), model.thresholds.end(), result.sum) -
                                     model.thresholds.begin());
-    result.expected = (group ? group->slope : model.effort_slope) * (result.sum - model.start) + (group ? group->shift : 0);
-    result.levels = group ? &group->levels : &model.effort_levels;
+    result.effort = group ? &group->effort : &model.effort;
     if (tell) {
         share_points(model, total, result.score);
         result.factors = tell_factors(model.start);

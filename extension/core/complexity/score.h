@@ -20,8 +20,7 @@ constexpr std::int64_t kFixed = std::int64_t{1} << 32; // sums are integers in u
 struct Score {
     int score = 0;
     double sum = 0;      // in the model's units
-    double expected = 0; // ln(effort / model's median)
-    const std::vector<double> *levels = nullptr; // the values that effort takes here, if it is told on a scale
+    const EffortScale *effort = nullptr; // what to expect: at(sum)
     std::string factors; // JSON
 };
 
@@ -49,6 +48,8 @@ class Scorer { // keeps its buffers from ticket to ticket
     std::int64_t add_wording(const Model &model, const Group *group, bool title, bool tell);
     std::int64_t add_structure(const Model &model, const Group *group, bool tell);
     std::int64_t add_fields(const Model &model, std::span<const Detail> details, bool tell, bool &learned);
+    std::int64_t add_pairs(const Model &model, bool tell);
+    static const std::pair<const std::string, double> *level_of(const Field &field, const Detail &detail);
     void share_points(const Model &model, std::int64_t total, int score);
     std::string tell_factors(double start);
     void choose_terms(Part &part, const Text &text, const std::vector<std::int64_t> &of_word) const;
@@ -56,11 +57,13 @@ class Scorer { // keeps its buffers from ticket to ticket
     Features features_;
     std::vector<Part> parts_;
     std::vector<std::int64_t> of_word_;
+    struct Paired {
+        const std::string *field, *level;
+        std::size_t part;
+    };
+    std::vector<Paired> paired_;
     std::int64_t start_tenths_ = 0;
 };
-
-// The nearest of the rising levels; x itself where there are none.
-double nearest_level(const std::vector<double> &levels, double x);
 
 // 0 to 100, continuous: where a sum lies among the model's thresholds.
 double rank_of(const Model &model, double sum);

@@ -76,6 +76,15 @@ double natural_log(double x) {
     return 2 * t * sum + exponent * 0.69314718055994530942;
 }
 
+double natural_exp(double x) {
+    constexpr double kLogTwo = 0.69314718055994530942;
+    const double whole = std::floor(x / kLogTwo + 0.5), rest = x - whole * kLogTwo; // |rest| <= ln(2)/2
+    double sum = 1;
+    for (int k = 18; k >= 1; --k)
+        sum = 1 + sum * rest / k;
+    return std::ldexp(sum, static_cast<int>(whole < -2000 ? -2000 : whole > 2000 ? 2000 : whole));
+}
+
 void Text::read(std::string_view source, std::size_t limit) {
     folded.clear();
     words.clear();

@@ -11,6 +11,9 @@ namespace ticketflow::core::complexity {
 // Natural logarithm from the four basic operations only: libm may differ by a bit between versions, this cannot.
 double natural_log(double x);
 
+// e^x the same way.
+double natural_exp(double x);
+
 // 64-bit hash of bytes (FNV-1a with a final mix); part of the model format.
 constexpr std::uint64_t kHashSeed = 1469598103934665603ull;
 constexpr std::uint64_t hash_step(std::uint64_t state, unsigned char byte) { return (state ^ byte) * 1099511628211ull; }
