@@ -20,7 +20,6 @@ extern "C" {
 #include <nodes/execnodes.h>
 #include <rewrite/rewriteHandler.h>
 #include <storage/lmgr.h>
-#include <storage/s_lock.h>
 #include <utils/builtins.h>
 #include <utils/datum.h>
 #include <utils/fmgroids.h>
@@ -134,17 +133,6 @@ bool has_text(Relation rel, HeapTuple tuple, AttrNumber column, const char *want
            memcmp(VARDATA_ANY(value), wanted, VARSIZE_ANY_EXHDR(value)) == 0;
 }
 
-// Who holds the lock will be done in a microsecond, which is less than it takes to fall asleep and be woken up.
-void lock_exclusively(Buffer buffer) {
-    constexpr int kSpins = 100;
-    for (int i = 0; i < kSpins; ++i) {
-        if (ConditionalLockBuffer(buffer))
-            return;
-        SPIN_DELAY();
-    }
-    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-}
-
 } // namespace
 
 Relation open(Oid table) {
@@ -215,10 +203,7 @@ HeapTupleHeader fetch(Relation rel, Key key, ItemPointer root, int mode, Buffer 
     HeapTupleData tuple;
     *tid = *root;
     *buffer = ReadBuffer(rel, ItemPointerGetBlockNumber(root));
-    if (mode == BUFFER_LOCK_EXCLUSIVE)
-        lock_exclusively(*buffer);
-    else
-        LockBuffer(*buffer, mode);
+    LockBuffer(*buffer, mode);
     if (heap_hot_search_buffer(tid, rel, *buffer, SnapshotSelf, &tuple, nullptr, true)) {
         if (!stores_all(&tuple)) {
             UnlockReleaseBuffer(*buffer);

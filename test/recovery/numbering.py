@@ -134,6 +134,16 @@ def bulk(server):
            f"100,000 rows in one INSERT and in one COPY, shop.{table}", f"{found}, {before} before")
 
 
+def bulk_on_a_desk(server):
+    columns = "title, category, created_by"
+    before = int(server.sql("SELECT max(last_number) FROM acme.ticket_counters"))
+    server.sql(f"INSERT INTO acme.tasks ({columns}) SELECT 'bulk', 'bug', 'u1' FROM generate_series(1, 100000)")
+    server.sql(f"COPY acme.tasks ({columns}) FROM PROGRAM 'yes bulk,bug,u1 | head -100000' (FORMAT csv)")
+    found = server.sql("SELECT count(*), count(DISTINCT ticket_number), max((ticketflow.parse_ticket_number(ticket_number)).number) "
+                       "FROM acme.tasks WHERE title = 'bulk'").split("|")
+    equal(found, ["200000", "200000", str(before + 200000)], "100,000 tickets in one INSERT and in one COPY, numbers without a gap")
+
+
 def promotion(primary, folder):
     with Cluster(of=primary) as standby:
         ok("-" in standby.sql("SELECT ticketflow.peek_ticket_number('FAST')"), "a standby can peek")
@@ -195,6 +205,7 @@ def main():
         a_million(server, folder)
         bulk(server)
         restore(server, folder)
+        bulk_on_a_desk(server)
     done()
 
 

@@ -225,7 +225,7 @@ CREATE TRIGGER y BEFORE INSERT ON joe.t FOR EACH ROW EXECUTE FUNCTION ticketflow
 RESET ROLE;
 SET LOCAL search_path = public, ticketflow;
 SELECT is_empty('SELECT * FROM resync_ticket_numbers() WHERE last_number > 1000', 'tables of strangers raise no series');
-SELECT matches(refusal($$SELECT * FROM resync_ticket_numbers('joe.t')$$), '^42(501|703): ', 'not even by name');
+SELECT matches(refusal($$SELECT * FROM resync_ticket_numbers('joe.t')$$), '^42(501|703)', 'not even by name');
 
 SELECT * FROM finish();
 ROLLBACK;
