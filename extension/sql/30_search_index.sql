@@ -76,7 +76,7 @@ FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_am a ON a.oid = c.relam AND a.amname = 'ticketflow'
 JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid AND i.indisvalid
 CROSS JOIN LATERAL @extschema@.bm25_stats(c.oid::pg_catalog.regclass) s
-WHERE c.relkind = 'i' AND pg_catalog.has_table_privilege(i.indrelid, 'SELECT') AND NOT pg_catalog.row_security_active(i.indrelid)
+WHERE c.relkind = 'i' AND (c.relpersistence = 'p' OR NOT pg_catalog.pg_is_in_recovery()) AND pg_catalog.has_table_privilege(i.indrelid, 'SELECT') AND NOT pg_catalog.row_security_active(i.indrelid)
   AND NOT pg_catalog.pg_is_other_temp_schema(c.relnamespace);
 COMMENT ON VIEW @extschema@.bm25_indexes IS 'Each ticketflow index on a table that the current user may read, all rows of it, with bm25_stats.';
 GRANT SELECT ON @extschema@.bm25_indexes TO PUBLIC;

@@ -35,7 +35,7 @@ COMMENT ON FUNCTION @extschema@.refresh_trigger() IS
   'keys (integer[]) of the rows that changed, as the table''s owner. AFTER, for each row, or for each statement with '
   'transition tables; then an update counts only where a watched column (comma-separated) changed.';
 
-CREATE OR REPLACE FUNCTION @extschema@.any_of(configuration regconfig, body text) RETURNS tsquery
+CREATE OR REPLACE FUNCTION @extschema@.any_of(config regconfig, body text) RETURNS tsquery
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'ticketflow_language_any_of';
 COMMENT ON FUNCTION @extschema@.any_of(regconfig, text) IS

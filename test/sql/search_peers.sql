@@ -1,7 +1,7 @@
 -- database: engine
 -- What went wrong in other search extensions, tried here; docs/search-peers.md lists which report each test answers.
 SET search_path = ticketflow, public;
-SELECT plan(34);
+SELECT plan(35);
 SELECT setseed(0.2);
 CREATE FUNCTION random_text(words int) RETURNS text LANGUAGE sql VOLATILE
 RETURN (SELECT string_agg('w' || (power(200, random()))::int, ' ') FROM generate_series(1, words));
@@ -81,6 +81,13 @@ INSERT INTO t (document) VALUES ('fresh');
 SELECT is((SELECT count(*) FROM t WHERE document @@ 'fresh|w1'), 1::bigint, 'TRUNCATE');
 ROLLBACK;
 SELECT is(sound('t', 't_rank', 'w1|w2|w3'), 'sound', 'undone');
+
+-- Labels below NOT, on words without positions: as PostgreSQL decides.
+CREATE TABLE sm (document tsvector);
+INSERT INTO sm SELECT unnest(ARRAY['x:1', 'ab', 'ab:1A', 'ab:1D', '', 'ab:3C x:1A y', 'ab x', 'x:1A']::tsvector[]);
+CREATE INDEX sm_rank ON sm USING ticketflow (document);
+SELECT is((SELECT string_agg(q, ' ') FROM unnest(ARRAY['!ab:A', 'ab:A', 'ab:A & !x', '!(ab:C | x:A)', 'ab:*A', '!ab:A & !x:A', 'ab:D <-> x', '!(ab <-> x)', 'x:A | !ab:D']) q
+  WHERE sound('sm', 'sm_rank', q::tsquery) NOT IN ('sound', 'empty')), NULL, 'labels and words without positions, below NOT');
 
 -- Limits of what can be in a document or a query.
 INSERT INTO t (document) SELECT (SELECT array_to_tsvector(array_agg('k' || i)) FROM generate_series(1, 60000) i);

@@ -1,7 +1,7 @@
 -- database: engine
 -- Ranked scans in every shape of executor: a plan must not change which rows come, in which order, or with which score.
 SET search_path = ticketflow, public;
-SELECT plan(44);
+SELECT plan(52);
 SELECT setseed(0.7);
 CREATE TABLE d (id int PRIMARY KEY, kind int, other tsvector, document tsvector);
 INSERT INTO d SELECT i, i % 10, 'other', to_tsvector('simple', 'w' || (power(60, random()))::int || ' w' || (power(60, random()))::int || repeat(' x', i % 17) || ' n' || i)
@@ -52,9 +52,9 @@ SELECT same(q, format('plans agree: %s', q)) FROM unnest(ARRAY[
   $$SELECT count(*) FROM d$$, $$SELECT count(*) FROM d WHERE other @@ 'other'$$]) q;
 
 SET enable_seqscan = off;
-SELECT matches(plan_of('SELECT count(*) FROM d'), 'Index Only Scan', 'count(*) may read only the index');
-SELECT is((SELECT count(*) FROM d), 2003::bigint, 'and gives the number of rows');
+SELECT is((SELECT count(*) FROM d), 2003::bigint, 'count(*) where the index looks cheap');
 RESET enable_seqscan;
+SELECT doesnt_match(plan_of('SELECT count(*) FROM d'), 'Index Only Scan', 'rows are not counted without a look at them');
 
 -- The score of a returned row: the scan's own number, whatever the row's other columns and however often it is asked for.
 SELECT is((SELECT count(*) FROM (SELECT id, document, document <@> 'w3|w20' AS s, document <@> 'w3|w20' AS t FROM d WHERE document @@ 'w3|w20'
@@ -146,6 +146,35 @@ SELECT is((SELECT count(*) FROM (SELECT tableoid::regclass AS t, document, docum
 SELECT is((SELECT array_agg(s) = array_agg(s ORDER BY s) FROM (SELECT document <@> 'x|y' s FROM par WHERE document @@ 'x|y' ORDER BY document <@> 'x|y' LIMIT 4000) p), true, 'merged in order');
 SELECT throws_ok($$SELECT bm25_score('d', '', 'x') FROM (SELECT set_config('x.y', '', true)) x, generate_series(1, 0) UNION ALL SELECT bm25_score('settings', '', 'x')$$, '42809', NULL,
   'a table without such an index');
+
+-- A partitioned table: one set of numbers, whatever the plan.
+CREATE TABLE pt (id int, k int, document tsvector) PARTITION BY RANGE (k);
+CREATE TABLE pt_a PARTITION OF pt FOR VALUES FROM (0) TO (10);
+CREATE TABLE pt_b PARTITION OF pt FOR VALUES FROM (10) TO (20) PARTITION BY RANGE (id);
+CREATE TABLE pt_b1 PARTITION OF pt_b FOR VALUES FROM (0) TO (2000);
+CREATE TABLE pt_b2 PARTITION OF pt_b FOR VALUES FROM (2000) TO (9000);
+INSERT INTO pt SELECT g, g % 20, to_tsvector('simple', CASE WHEN g % 20 < 10 THEN 'y ' ELSE 'x ' END || CASE WHEN g % 97 = 0 THEN 'x y' ELSE 'z' || repeat(' u', g % 7) END) FROM generate_series(1, 4000) g;
+CREATE INDEX pt_rank ON pt USING ticketflow (document);
+CREATE INDEX pt_id ON pt (id);
+ANALYZE pt;
+SELECT same(q, format('plans agree: %s', q)) FROM unnest(ARRAY[
+  $$SELECT id, document <@> 'x|y' FROM pt WHERE document @@ 'x|y' AND id BETWEEN 10 AND 12 ORDER BY document <@> 'x|y', id LIMIT 10$$,
+  $$SELECT id, document <@> 'x|y:*' FROM pt WHERE document @@ 'x|y:*' ORDER BY document <@> 'x|y:*', id LIMIT 30$$,
+  $$SELECT id, document <@> 'x' FROM pt WHERE document @@ 'x' AND k < 10 ORDER BY id LIMIT 10$$,
+  $$SELECT id, document <@> 'x' FROM pt_b1 WHERE document @@ 'x' ORDER BY document <@> 'x', id LIMIT 10$$]) q;
+SELECT is((SELECT count(*) FROM (SELECT tableoid t, document, document <@> 'x|y' s FROM pt WHERE document @@ 'x|y' ORDER BY document <@> 'x|y' LIMIT 500) x
+  WHERE s IS DISTINCT FROM -bm25_score(t, document, 'x|y') OR s IS DISTINCT FROM -bm25_score('pt', document, 'x|y')), 0::bigint, 'partitions score by the whole table');
+
+-- Two indexes on one column, with weights of their own: the one that is named ranks.
+CREATE TABLE two (id int PRIMARY KEY, document tsvector);
+INSERT INTO two SELECT g, CASE WHEN g = 1 THEN 'x:1A' WHEN g = 2 THEN 'x:1D,2D,3D' ELSE 'y:1D' END::tsvector FROM generate_series(1, 2000) g;
+CREATE INDEX two_title ON two USING ticketflow (document) WITH (weights = '{0.01,0.01,0.01,9}', b = '0');
+CREATE INDEX two_body ON two USING ticketflow (document) WITH (weights = '{9,1,1,0.01}', b = '0');
+ANALYZE two;
+SELECT same(q, format('plans agree: %s', q)) FROM unnest(ARRAY[
+  $$SELECT id, document <@> of_index('x', 'two_title') FROM two WHERE document @@ 'x' ORDER BY document <@> of_index('x', 'two_title') LIMIT 1$$,
+  $$SELECT id, document <@> of_index('x', 'two_body') FROM two WHERE document @@ 'x' ORDER BY document <@> of_index('x', 'two_body') LIMIT 1$$,
+  $$SELECT id, document <@> 'x' FROM two WHERE document @@ 'x' ORDER BY document <@> 'x' LIMIT 1$$]) q;
 
 -- Statistics are counted.
 SELECT pg_stat_force_next_flush();

@@ -24,14 +24,7 @@ extern "C" {
 
 namespace ticketflow::pg::search {
 
-namespace {
-
-// All of it is PostgreSQL's code: plain C, run inside one call().
-
-// The mark of a call that planning has added; nobody can write it in SQL, and it is not printed.
-constexpr CoercionForm kByPlanner = COERCE_SQL_SYNTAX;
-
-bool is_bound(Node *argument, Oid *index) {
+bool names_index(Node *argument, Oid *index) {
     if (!IsA(argument, FuncExpr))
         return false;
     FuncExpr *const function = castNode(FuncExpr, argument);
@@ -43,6 +36,13 @@ bool is_bound(Node *argument, Oid *index) {
     *index = DatumGetObjectId(second->constvalue);
     return true;
 }
+
+namespace {
+
+// All of it is PostgreSQL's code: plain C, run inside one call().
+
+// The mark of a call that planning has added; nobody can write it in SQL, and it is not printed.
+constexpr CoercionForm kByPlanner = COERCE_SQL_SYNTAX;
 
 bool indexes(Relation index, Node *document, Index varno) {
     if (index->rd_index->indkey.values[0] != 0)
@@ -85,7 +85,7 @@ Oid find_index(PlannerInfo *root, Node *document) {
 Node *bind(SupportRequestSimplify *request) {
     FuncExpr *const distance = request->fcall;
     Oid index;
-    if (!request->root || list_length(distance->args) != 2 || is_bound(static_cast<Node *>(lsecond(distance->args)), &index))
+    if (!request->root || list_length(distance->args) != 2 || names_index(static_cast<Node *>(lsecond(distance->args)), &index))
         return nullptr;
     Node *const document = static_cast<Node *>(linitial(distance->args));
     index = find_index(request->root, document);
@@ -116,14 +116,15 @@ BoundIndex bound_index(FmgrInfo *function) {
         arguments = castNode(OpExpr, expression)->args;
     else if (expression && IsA(expression, FuncExpr))
         arguments = castNode(FuncExpr, expression)->args;
-    if (list_length(arguments) != 2 || !is_bound(static_cast<Node *>(lsecond(arguments)), &index))
-        return {InvalidOid, InvalidOid, false, false};
+    if (list_length(arguments) != 2 || !names_index(static_cast<Node *>(lsecond(arguments)), &index))
+        return {InvalidOid, InvalidOid, false, false, false};
     const bool by_planner = castNode(FuncExpr, lsecond(arguments))->funcformat == kByPlanner;
     return call([index, by_planner]() -> BoundIndex {
         const Oid table = IndexGetRelation(index, true);
-        if (get_rel_relkind(index) == RELKIND_PARTITIONED_INDEX || (OidIsValid(table) && has_subclass(table)))
-            return {index, InvalidOid, true, by_planner};
-        return {index, table, false, by_planner};
+        const bool partitioned = get_rel_relkind(index) == RELKIND_PARTITIONED_INDEX;
+        if (partitioned || (OidIsValid(table) && has_subclass(table)))
+            return {index, InvalidOid, true, partitioned, by_planner};
+        return {index, table, false, false, by_planner};
     });
 }
 

@@ -75,9 +75,12 @@ TICKETFLOW_FUNCTION(ticketflow_bm25_check) {
     OpenIndex index(PG_GETARG_OID(0), AccessShareLock, Access::maintain);
     Report report(result);
     try {
-        const Meta meta = read_meta(index.relation());
-        check_chain(index.relation(), meta.sealing, "pending list", report);
-        check_chain(index.relation(), meta.pending, "pending list", report);
+        Meta meta{};
+        read_steadily(index.relation(), [&](const Meta &current) {
+            meta = current;
+            check_chain(index.relation(), meta.sealing, "pending list", report);
+            check_chain(index.relation(), meta.pending, "pending list", report);
+        });
         for (uint32 i = 0; i < meta.segments; ++i)
             check_one_segment(index.relation(), meta.segment[i], report);
     } catch (const ticketflow::core::Failure &failure) {

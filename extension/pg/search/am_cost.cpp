@@ -1,11 +1,13 @@
 // The work of a ranked scan is done before its first row: reading the postings of the query's words. Later rows cost little.
 #include "pg/search/am_cost.h"
 
+#include "pg/search/am_bind.h"
 #include "pg/search/am_scan.h"
 
 #include <algorithm>
 
 extern "C" {
+#include <catalog/index.h>
 #include <optimizer/cost.h>
 #include <optimizer/optimizer.h>
 #include <utils/selfuncs.h>
@@ -39,6 +41,18 @@ Estimate count_matches(PlannerInfo *root, IndexPath *path) {
     });
 }
 
+// Whether the ranking is bound to another index of the same table: that one's numbers and weights are asked for.
+bool ranks_by_another(IndexPath *path) {
+    return call([path] {
+        Node *const expression = static_cast<Node *>(linitial(path->indexorderbys));
+        Oid bound = InvalidOid;
+        if (!IsA(expression, OpExpr) || !names_index(static_cast<Node *>(lsecond(castNode(OpExpr, expression)->args)), &bound))
+            return false;
+        const Oid own = path->indexinfo->indexoid;
+        return bound != own && IndexGetRelation(bound, true) == IndexGetRelation(own, true);
+    });
+}
+
 } // namespace
 
 void estimate_cost(PlannerInfo *root, IndexPath *path, double, CostResult result) {
@@ -56,8 +70,9 @@ void estimate_cost(PlannerInfo *root, IndexPath *path, double, CostResult result
     *result.pages = pages;
     if (ranked)
         note_limit(index.indexoid, root->limit_tuples);
-    // Two rankings at once cannot be had from one scan.
-    if (path->indexorderbys != NIL && list_length(path->indexorderbys) > 1)
+    // Two rankings at once cannot be had from one scan, nor those of another index. And VACUUM does not wait for a scan that
+    // reads only the index, as it would have to where rows are counted without a look at them.
+    if (list_length(path->indexorderbys) > 1 || path->path.pathtype == T_IndexOnlyScan || (ranked && ranks_by_another(path)))
         *result.total = *result.startup = 1e15;
 }
 

@@ -133,18 +133,9 @@ std::vector<SegmentEntry> choose(const Meta &meta, MergePolicy policy) {
     return {};
 }
 
-// The pages of something retired, in the order in which they may be freed: what leads to others comes last.
+// The pages of a retired segment, in the order in which they may be freed: what leads to others comes last.
 std::vector<BlockNumber> pages_of(Relation index, const RetiredEntry &entry) {
     std::vector<BlockNumber> blocks;
-    if (entry.pages == 0) {
-        PageCopy page;
-        for (BlockNumber block = entry.root; block != InvalidBlockNumber; block = page.tail.next) {
-            read_page(index, block, entry.id, PageKind::pending, page);
-            blocks.push_back(block);
-        }
-        std::reverse(blocks.begin(), blocks.end());
-        return blocks;
-    }
     SegmentEntry segment{};
     segment.id = entry.id;
     segment.root = entry.root;
@@ -190,6 +181,23 @@ bool nobody_reads(Relation index, uint64 xid) {
     });
 }
 
+// Readers of a pending list hold nothing of it between two calls and begin anew when it has gone, so its pages are free at
+// once: also for the transaction that fills the index, whose own snapshot keeps all else that it replaces.
+void free_chain(Relation index, const ChainEntry &chain) {
+    PageCopy page;
+    std::vector<BlockNumber> blocks;
+    for (BlockNumber block = chain.head; block != InvalidBlockNumber; block = page.tail.next) {
+        read_page(index, block, chain.id, PageKind::pending, page);
+        blocks.push_back(block);
+    }
+    // From the end: after a crash, what is left is still a chain for nobody, and a sweep finds it.
+    for (size_t i = blocks.size(); i-- > 0;) {
+        check_for_interrupts();
+        free_page_of(index, blocks[i], chain.id);
+    }
+    call([index] { IndexFreeSpaceMapVacuum(index); });
+}
+
 } // namespace
 
 void flush_pending(Relation index) {
@@ -218,12 +226,18 @@ void flush_pending(Relation index) {
         const engine::Footer footer = documents.write(sink);
         made = sink.finish(footer);
     }
-    update_meta(index, [&made, &chain](Meta &changed) {
+    update_meta(index, [&made](Meta &changed) {
         if (made.id)
             changed.segment[changed.segments++] = made;
         changed.sealing = {};
-        retire(changed, chain.id, chain.head, 0);
     });
+    free_chain(index, chain);
+}
+
+void flush_everything(Relation index) {
+    if (read_meta(index).sealing.id)
+        flush_pending(index);
+    flush_pending(index);
 }
 
 void merge_by_policy(Relation index, MergePolicy policy) {

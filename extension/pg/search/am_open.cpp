@@ -7,6 +7,7 @@
 extern "C" {
 #include <access/genam.h>
 #include <access/table.h>
+#include <access/xlog.h>
 #include <catalog/index.h>
 #include <catalog/objectaddress.h>
 #include <catalog/pg_class.h>
@@ -87,9 +88,12 @@ OpenIndex::OpenIndex(Oid oid, LOCKMODE lock, Access access) : lock_(lock) {
         const char *const name = get_rel_name(oid);
         const char kind = get_rel_relkind(oid);
         const Oid method = get_index_am_oid("ticketflow", true);
-        const bool table = kind == RELKIND_RELATION || kind == RELKIND_MATVIEW;
-        const Oid chosen = table && access != Access::maintain ? only_index_of(oid, method) : kind == RELKIND_INDEX ? oid : InvalidOid;
-        if (!OidIsValid(chosen))
+        const bool table = kind == RELKIND_RELATION || kind == RELKIND_MATVIEW || kind == RELKIND_PARTITIONED_TABLE;
+        const bool index = kind == RELKIND_INDEX || kind == RELKIND_PARTITIONED_INDEX;
+        const Oid chosen = table && access != Access::maintain ? only_index_of(oid, method) : index ? oid : InvalidOid;
+        // That of a partitioned table has no pages of its own: it lends its name to the numbers of all partitions.
+        const bool pages = access == Access::counts || access == Access::maintain;
+        if (!OidIsValid(chosen) || (pages && get_rel_relkind(chosen) != RELKIND_INDEX))
             return {nullptr, name, false, false};
         Relation relation = index_open(chosen, lock);
         const bool fits = relation->rd_rel->relam == method;
@@ -100,10 +104,12 @@ OpenIndex::OpenIndex(Oid oid, LOCKMODE lock, Access access) : lock_(lock) {
     const std::string name = std::string("\"") + result.name + '"';
     if (!result.fits)
         throw Failure(Condition::wrong_object_type, name + " is not an index made with USING ticketflow", {},
-                      "Name such an index, or a table that has exactly one.");
+                      "Name such an index, or a table that has exactly one; where pages are looked at, that of a partition.");
     if (!result.allowed)
         throw Failure(Condition::insufficient_privilege, std::string("permission denied for index ") + RelationGetRelationName(result.relation),
                       {}, advice(access));
+    if (RecoveryInProgress() && !RelationIsPermanent(result.relation))
+        throw Failure(Condition::object_not_in_state, "cannot access temporary or unlogged relations during recovery");
     relation_ = result.relation;
 }
 

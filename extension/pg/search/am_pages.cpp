@@ -165,8 +165,10 @@ BlockNumber write_new_page(Relation index, uint64 owner, PageKind kind, const ui
     });
 }
 
-void read_page(Relation index, BlockNumber block, uint64 owner, PageKind kind, PageCopy &copy) {
-    const Found found = call([=, &copy] {
+namespace {
+
+Found copy_page(Relation index, BlockNumber block, uint64 owner, PageKind kind, PageCopy &copy) {
+    return call([=, &copy] {
         const Buffer buffer = ReadBuffer(index, block);
         LockBuffer(buffer, BUFFER_LOCK_SHARE);
         Page page = BufferGetPage(buffer);
@@ -179,6 +181,18 @@ void read_page(Relation index, BlockNumber block, uint64 owner, PageKind kind, P
         UnlockReleaseBuffer(buffer);
         return state;
     });
+}
+
+} // namespace
+
+void read_page(Relation index, BlockNumber block, uint64 owner, PageKind kind, PageCopy &copy) {
+    check(index, block, copy_page(index, block, owner, kind, copy));
+}
+
+void read_pending_page(Relation index, BlockNumber block, uint64 owner, PageCopy &copy) {
+    const Found found = copy_page(index, block, owner, PageKind::pending, copy);
+    if (found == Found::recycled)
+        throw PendingMoved{};
     check(index, block, found);
 }
 

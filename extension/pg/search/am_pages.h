@@ -76,8 +76,8 @@ struct ChainEntry {
 // What was replaced and waits until nobody can read it any more.
 struct RetiredEntry {
     uint64 id, xid;
-    BlockNumber root; // of a segment's map, or a pending list's first page
-    uint32 pages;     // of a segment; 0 for a pending list
+    BlockNumber root; // of the segment's map
+    uint32 pages;
 };
 
 inline constexpr unsigned kMaxSegments = 64, kMaxRetired = 48;
@@ -92,6 +92,10 @@ struct Meta {
     RetiredEntry waiting[kMaxRetired];
 };
 static_assert(sizeof(Meta) <= kPageRoom);
+
+// A page of the pending list that was read belongs to something else by now: the list was sealed and its pages are used again.
+// Whoever reads the list begins anew from the first page.
+struct PendingMoved {};
 
 // Errors that more than one file raises.
 [[noreturn]] void throw_recycled();
@@ -126,6 +130,7 @@ struct PageCopy {
     alignas(8) uint8_t content[kPageRoom + engine::kPadding];
 };
 void read_page(Relation index, BlockNumber block, uint64 owner, PageKind kind, PageCopy &copy);
+void read_pending_page(Relation index, BlockNumber block, uint64 owner, PageCopy &copy); // throws PendingMoved
 
 // A segment's bytes on pages.
 class PageSource final : public engine::Source {

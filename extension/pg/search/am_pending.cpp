@@ -116,7 +116,7 @@ void each_record(Relation index, const ChainEntry &chain, const std::function<vo
     uint32 pages = 0;
     for (BlockNumber block = chain.id ? chain.head : InvalidBlockNumber; block != InvalidBlockNumber; block = page.tail.next) {
         check_for_interrupts();
-        read_page(index, block, chain.id, PageKind::pending, page);
+        read_pending_page(index, block, chain.id, page);
         if (++pages > MaxBlockNumber / 2)
             throw_damaged(index, block, "the pending list is a circle");
         const uint8_t *at = page.content;

@@ -123,8 +123,8 @@ TSTernaryValue PhraseJudge::look(void *self, QueryOperand *operand, ExecPhraseDa
         return TS_NO;
     if (!data && !operand->weight)
         return TS_YES;
-    if (word.unknown)
-        return TS_MAYBE;
+    if (word.unknown) // without positions a label is taken to be there, as PostgreSQL does
+        return data ? TS_MAYBE : TS_YES;
     if (word.all.empty())
         return TS_NO;
     if (data) {

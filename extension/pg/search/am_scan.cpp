@@ -176,6 +176,25 @@ bool RankedScan::fill() {
 }
 
 bool RankedScan::next() {
+    do {
+        if (!next_place())
+            return false;
+        // Whoever reads only the index trusts the visibility map, which a VACUUM may have changed since the places were read.
+    } while (descriptor_->xs_want_itup && !is_visible());
+    if (descriptor_->xs_want_itup)
+        give_index_tuple();
+    return true;
+}
+
+bool RankedScan::is_visible() {
+    return call([this] {
+        ItemPointerData place = descriptor_->xs_heaptid;
+        bool all_dead;
+        return table_index_fetch_tuple_check(descriptor_->heapRelation, &place, descriptor_->xs_snapshot, &all_dead);
+    });
+}
+
+bool RankedScan::next_place() {
     if (!begun_)
         begin();
     if (at_ >= batch_.size() && (nothing_ || !fill())) {
@@ -193,8 +212,6 @@ bool RankedScan::next() {
         descriptor_->xs_orderbyvals[0] = Float8GetDatum(current_);
         descriptor_->xs_orderbynulls[0] = null;
     }
-    if (descriptor_->xs_want_itup)
-        give_index_tuple();
     return true;
 }
 

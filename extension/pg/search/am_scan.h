@@ -41,6 +41,8 @@ class RankedScan {
     bool begin_search(bool ranked);
     void begin_rest();
     bool fill();
+    bool next_place();
+    bool is_visible();
     void give_index_tuple();
 
     IndexScanDesc const descriptor_;

@@ -16,8 +16,8 @@ using core::Failure;
 
 [[noreturn]] void throw_no_statistics(const char *why) {
     throw Failure(Condition::object_not_in_state, "the rank of a document needs the statistics of an index", why,
-                  "Order by this expression with an index scan, or call ticketflow.bm25_score(index, document, query); for a "
-                  "partition, bm25_score(tableoid, document, query).");
+                  "Order by this expression with an index scan, or call ticketflow.bm25_score(index, document, query); where tables "
+                  "inherit, bm25_score(tableoid, document, query).");
 }
 
 // A row that its scan has just returned has its score already. One that has come a longer way is scored with the numbers of
@@ -26,12 +26,12 @@ using core::Failure;
 // when it has just been read: the latest one is right.
 std::optional<double> score_from_scans(Datum document, Datum query, const BoundIndex &bound) {
     for (const RankedScan *scan : RankedScan::running())
-        if (scan->has_returned(document) && scan->ranks_by(query))
+        if ((bound.several || !OidIsValid(bound.index) || scan->index() == bound.index) && scan->has_returned(document) && scan->ranks_by(query))
             return scan->current_score();
     std::optional<double> emitted, of_bound;
     uint64 latest = 0;
     for (const RankedScan *scan : RankedScan::running()) {
-        if ((OidIsValid(bound.table) && scan->table() != bound.table) || !scan->ranks_by(query))
+        if ((OidIsValid(bound.table) && scan->index() != bound.index) || !scan->ranks_by(query))
             continue;
         const double score = scan->score_of_document(document);
         if (scan->index() == bound.index)
@@ -61,8 +61,8 @@ TICKETFLOW_FUNCTION(ticketflow_bm25_distance) {
             PG_RETURN_FLOAT8(*score);
     if (!OidIsValid(bound.index))
         throw_no_statistics("No ticketflow index on the document is known here, and no running index scan has returned it.");
-    if (bound.several)
-        throw_no_statistics("The document belongs to one of several tables, and no running index scan has returned it.");
+    if (bound.several && !bound.partitioned)
+        throw_no_statistics("The document belongs to one of several tables that inherit, and no running index scan has returned it.");
     const Numbers &numbers = numbers_for(fcinfo->flinfo, bound.index, PG_GETARG_DATUM(1), bound.by_planner ? Access::checked : Access::read);
     PG_RETURN_FLOAT8(numbers.answerable ? distance_of(score_of(PG_GETARG_DATUM(0), numbers.query.get(), numbers.question, *numbers.model)) : 0);
 }

@@ -18,12 +18,15 @@ class Search {
     std::vector<engine::Hit> best(size_t k, std::optional<engine::Hit> after);
 
   private:
+    void read_pending(Relation index, const Meta &meta);
+    void add_segment(Relation index, const SegmentEntry &entry);
+
     const Question &question_;
     engine::Statistics statistics_;
     std::vector<std::unique_ptr<PageSource>> sources_;
     std::vector<std::unique_ptr<engine::SegmentReader>> segments_;
     std::vector<std::vector<engine::SlotTerms>> terms_; // a segment, a slot
-    engine::PendingSearch pending_;
+    std::optional<engine::PendingSearch> pending_;
     std::optional<engine::Model> model_;
     PhraseJudge judge_;
 };

@@ -164,7 +164,7 @@ IndexBulkDeleteResult *vacuum_cleanup(IndexVacuumInfo *info, IndexBulkDeleteResu
         return stats;
     Relation const index = info->index;
     MaintenanceLock::take(index);
-    flush_pending(index);
+    flush_everything(index);
     merge_by_policy(index, MergePolicy::vacuum);
     reclaim(index);
     const uint64 free_pages = sweep(index, info->strategy);
