@@ -121,7 +121,9 @@ BEGIN
     '         FROM pg_catalog.jsonb_object_keys(a.record_key) AS k WHERE a.new_values ? k) = $2) '
     ' ORDER BY a.id', @extschema@.audit_sources(place.log)) USING place.table_name, key;
 END
-$$;
+$$
+   -- The planner takes a Bloom filter for useless, because the values that it tells apart lie in no order.
+   SET enable_seqscan = off SET jit = off;
 COMMENT ON FUNCTION @extschema@.audit_changes(regclass, jsonb) IS 'Private to row_as_of(): what happened to a key, oldest first, truncations and moves from and to other keys included.';
 
 CREATE OR REPLACE FUNCTION @extschema@.audit_backward(target regclass, key jsonb, cut bigint, OUT state jsonb, OUT lost boolean) RETURNS record

@@ -44,8 +44,9 @@ DECLARE
 BEGIN
   FOR it IN
     SELECT i.indexrelid::regclass AS index, (pg_relation_size(i.indrelid) / current_setting('block_size')::bigint - 1) / 32 * 32 AS last_range
-      FROM pg_inherits h JOIN pg_index i ON i.indrelid = h.inhrelid JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
-     WHERE h.inhparent = 'audit_log'::regclass AND m.amname = 'brin' AND pg_relation_size(i.indrelid) > 0 LOOP
+      FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
+     WHERE (i.indrelid = 'task_history'::regclass OR i.indrelid IN (SELECT h.inhrelid FROM pg_inherits h WHERE h.inhparent = 'audit_log'::regclass))
+       AND m.amname = 'brin' AND pg_relation_size(i.indrelid) > 0 LOOP
     PERFORM brin_summarize_new_values(it.index);
     -- The pages that are being written to stay out of it: an entry for them would be written with every row.
     PERFORM brin_desummarize_range(it.index, it.last_range);
@@ -62,7 +63,7 @@ DECLARE
   last audit_seals;
   new audit_seals;
   same_cluster boolean;
-  mine bigint := pg_current_xact_id_if_assigned()::text::bigint;
+  mine bigint;
   recent text;
   unlisted text;
 BEGIN
@@ -73,6 +74,7 @@ BEGIN
   -- One sealer at a time; nobody else takes this lock.
   LOCK TABLE audit_seals IN SHARE ROW EXCLUSIVE MODE;
   PERFORM summarize_changes();
+  mine := pg_current_xact_id_if_assigned()::text::bigint;
   SELECT * INTO last FROM audit_seals ORDER BY id DESC LIMIT 1;
   new.id := COALESCE(last.id, 0) + 1;
   new.sealed_at := clock_timestamp();
@@ -98,11 +100,18 @@ BEGIN
   IF new.row_count = 0 THEN
     RETURN NULL;
   END IF;
+  -- A snapshot does not list its own transaction as running, and later seals must not believe that this one covers it.
+  IF mine IS NOT NULL AND pg_visible_in_snapshot(mine::text::xid8, new.snapshot) THEN
+    new.snapshot := format('%s:%s:%s', LEAST(pg_snapshot_xmin(new.snapshot)::text::bigint, mine), pg_snapshot_xmax(new.snapshot),
+      (SELECT string_agg(x.id::text, ',' ORDER BY x.id) FROM (SELECT p::text::bigint FROM pg_snapshot_xip(new.snapshot) p UNION SELECT mine) x (id)))::pg_snapshot;
+  END IF;
   new.digest := seal_digest(new);
   INSERT INTO audit_seals VALUES (new.*);
   RETURN new.id;
 END
-$$ SET search_path FROM CURRENT;
+$$ SET search_path FROM CURRENT
+   -- The planner may not know yet that what is new is little.
+   SET enable_seqscan = off SET jit = off;
 COMMENT ON FUNCTION seal_changes() IS 'ticketflow.audit_seal() for this desk.';
 
 -- Everything that seals may cover: the log, the months that were detached from it, the history and its archive.
@@ -264,7 +273,7 @@ BEGIN
   END LOOP;
   RETURN result;
 END
-$$ SET search_path FROM CURRENT;
+$$ SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off;
 COMMENT ON FUNCTION row_bytes(text, bigint) IS 'Private to audit_proof(): the bytes that the digest of a row covers.';
 
 CREATE OR REPLACE FUNCTION prove_change(ledger text, row_id bigint) RETURNS jsonb

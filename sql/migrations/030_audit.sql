@@ -63,7 +63,7 @@ COMMENT ON COLUMN audit_log.cause IS 'Setting app.cause; "cascade: table" where 
 COMMENT ON COLUMN audit_log.row_digest IS 'The first 16 bytes of the SHA-256 of the content, made when the row was written; null for rows of other triggers.';
 -- No btree: an entry in one costs a third of the row. What a row's changes are found by is a Bloom filter for 32 pages each;
 -- months that are over get a btree, built in one go (audit_partitions).
-CREATE INDEX audit_log_places ON audit_log USING brin (created_at, id, transaction_id, record int8_bloom_ops,
+CREATE INDEX audit_log_places ON audit_log USING brin (created_at, id, transaction_id, record int8_bloom_ops (n_distinct_per_range = 1600),
   moved_to int8_bloom_ops (n_distinct_per_range = 32)) WITH (pages_per_range = 32, autosummarize = on);
 
 CREATE TABLE audit_log_default PARTITION OF audit_log DEFAULT;
