@@ -27,6 +27,7 @@ namespace {
 // Lives in the expression's memory; a free slot is 0, so values are kept one up.
 struct Members {
     bool known;
+    Oid function;
     Epoch epoch;
     uint32 mask;
     uint32 *slots;
@@ -84,6 +85,7 @@ void fill(Members &members, Oid function, bool is_text, const Epoch *epoch) {
             ++at;
         members.slots[at & members.mask] = static_cast<uint32>(i) + 1;
     }
+    members.function = function;
     members.known = epoch != nullptr;
     if (epoch)
         members.epoch = *epoch;
@@ -103,7 +105,7 @@ Datum answer_row(FunctionCallInfo fcinfo, bool is_text) {
     Epoch epoch;
     const bool lasting = present_epoch(epoch);
     auto *members = static_cast<Members *>(fcinfo->flinfo->fn_extra);
-    if (!members || !members->known || !lasting || !(members->epoch == epoch))
+    if (!members || !members->known || members->function != PG_GETARG_OID(0) || !lasting || !(members->epoch == epoch))
         members = call([fcinfo, members, is_text, lasting, &epoch] {
             return refreshed(fcinfo->flinfo, members, PG_GETARG_OID(0), is_text, lasting ? &epoch : nullptr);
         });

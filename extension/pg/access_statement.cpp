@@ -35,6 +35,7 @@ struct Kept {
     bool is_null;
     bool by_value;
     int16 length;
+    Oid function;
     Epoch epoch;
     Datum value;
 };
@@ -85,14 +86,14 @@ bool present_epoch(Epoch &epoch) {
 Answer ask(Oid function, Oid type, const Epoch *epoch) {
     if (epoch && answers.memory && answers.epoch == *epoch)
         for (int i = 0; i < answers.count; ++i)
-            if (answers.all[i].function == function)
+            if (answers.all[i].function == function && answers.all[i].type == type)
                 return answers.all[i];
     check(function, type);
     FmgrInfo target;
     fmgr_info(function, &target);
     LOCAL_FCINFO(fcinfo, 0);
     InitFunctionCallInfoData(*fcinfo, &target, 0, InvalidOid, nullptr, nullptr);
-    Answer answer{function, false, FunctionCallInvoke(fcinfo)};
+    Answer answer{function, type, false, FunctionCallInvoke(fcinfo)};
     answer.is_null = fcinfo->isnull;
     if (!epoch)
         return answer;
@@ -121,6 +122,7 @@ void keep(Kept &kept, FmgrInfo *expression, Oid function, const Epoch *epoch) {
     kept.is_null = answer.is_null;
     kept.value = answer.is_null ? 0 : datumCopy(answer.value, kept.by_value, kept.length);
     MemoryContextSwitchTo(caller);
+    kept.function = function;
     kept.known = epoch != nullptr;
     if (epoch)
         kept.epoch = *epoch;
@@ -138,7 +140,7 @@ TICKETFLOW_FUNCTION(ticketflow_access_statement_value) {
     Epoch epoch;
     const bool lasting = present_epoch(epoch);
     Kept *kept = static_cast<Kept *>(fcinfo->flinfo->fn_extra);
-    if (!kept || !kept->known || !lasting || !(kept->epoch == epoch))
+    if (!kept || !kept->known || kept->function != PG_GETARG_OID(0) || !lasting || !(kept->epoch == epoch))
         kept = pg::call([fcinfo, kept, lasting, &epoch] {
             Kept *mine = kept;
             if (!mine)

@@ -20,7 +20,7 @@ struct Epoch {
 };
 
 struct Answer {
-    Oid function;
+    Oid function, type;
     bool is_null;
     Datum value;
 };

@@ -1,7 +1,7 @@
 -- what policies ask once a statement: right at once after every change, for every caller, and visible to the planner.
 \set ECHO none
 BEGIN;
-SELECT plan(30);
+SELECT plan(34);
 
 INSERT INTO organizations (id, name, is_shared) VALUES (1, 'One', true);
 INSERT INTO users (id, email, role, is_approved, organization_id) VALUES
@@ -29,6 +29,13 @@ CREATE FUNCTION many() RETURNS SETOF integer LANGUAGE sql STABLE RETURN 2;
 SELECT is(ticketflow.statement_value('two()', NULL::integer), 2, 'a value');
 SELECT is(ticketflow.statement_value('nothing()', ''::text), NULL, 'null');
 SELECT throws_ok($$SELECT ticketflow.statement_value('two()', NULL::text)$$, '22023', NULL, 'of the type that the function returns');
+SELECT throws_ok($$SELECT ticketflow.statement_value('two()', NULL::integer), ticketflow.statement_value('two()', NULL::text)$$, '22023', NULL, 'also where it is known already');
+SELECT throws_ok($$SELECT ticketflow.statement_value('two()', NULL::integer), ticketflow.statement_includes('two()', 'x'::text), ticketflow.statement_includes('two()', 2)$$, '22023', NULL, 'nor is it taken for an array');
+CREATE FUNCTION three() RETURNS integer LANGUAGE sql STABLE RETURN 3;
+SELECT results_eq($$SELECT ticketflow.statement_value(f, NULL::integer) FROM unnest('{two(),three(),two()}'::regprocedure[]) f$$, 'VALUES (2), (3), (2)', 'each row may ask another');
+CREATE FUNCTION evens() RETURNS integer[] LANGUAGE sql STABLE RETURN ARRAY[2, 4];
+CREATE FUNCTION odds() RETURNS integer[] LANGUAGE sql STABLE RETURN ARRAY[1, 3];
+SELECT results_eq($$SELECT ticketflow.statement_includes(f, 2) FROM unnest('{evens(),odds(),evens()}'::regprocedure[]) f$$, 'VALUES (true), (false), (true)', 'of another array, too');
 SELECT throws_ok($$SELECT ticketflow.statement_value('chance()', NULL::integer)$$, '22023', NULL, 'a volatile function is not asked once');
 SELECT throws_ok($$SELECT ticketflow.statement_value('many()', NULL::integer)$$, '22023', NULL, 'nor a set');
 SELECT throws_ok($$SELECT ticketflow.statement_value('plan_of(text)', NULL::text)$$, '22023', NULL, 'nor one with arguments');
