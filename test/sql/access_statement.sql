@@ -1,7 +1,7 @@
 -- what policies ask once a statement: right at once after every change, for every caller, and visible to the planner.
 \set ECHO none
 BEGIN;
-SELECT plan(34);
+SELECT plan(35);
 
 INSERT INTO organizations (id, name, is_shared) VALUES (1, 'One', true);
 INSERT INTO users (id, email, role, is_approved, organization_id) VALUES
@@ -40,6 +40,10 @@ SELECT throws_ok($$SELECT ticketflow.statement_value('chance()', NULL::integer)$
 SELECT throws_ok($$SELECT ticketflow.statement_value('many()', NULL::integer)$$, '22023', NULL, 'nor a set');
 SELECT throws_ok($$SELECT ticketflow.statement_value('plan_of(text)', NULL::text)$$, '22023', NULL, 'nor one with arguments');
 REVOKE ALL ON FUNCTION two() FROM PUBLIC;
+SELECT ticketflow.statement_value('two()', NULL::integer) \g /dev/null
+SET LOCAL ROLE ticketflow_customer;
+SELECT throws_ok($$SELECT ticketflow.statement_value('two()', NULL::integer)$$, '42501', NULL, 'an answer is not told to another role');
+RESET ROLE;
 SELECT act('', 'ticketflow_customer');
 SELECT throws_ok($$SELECT ticketflow.statement_value('two()', NULL::integer)$$, '42501', NULL, 'nor one that the caller may not call, though it was just asked');
 SELECT set_config('role', 'none', true);
