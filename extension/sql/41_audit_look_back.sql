@@ -267,7 +267,7 @@ DECLARE
   home oid := (SELECT c.relnamespace FROM pg_catalog.pg_class c WHERE c.oid = log);
   shapes text := pg_catalog.format('%I.audit_shapes', home::regnamespace::text);
 BEGIN
-  IF NOT home = ANY (@extschema@.desks()) OR pg_catalog.to_regclass(shapes) IS NULL OR NOT pg_catalog.has_table_privilege(shapes, 'SELECT') THEN
+  IF (SELECT c.relkind FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass(shapes)) IS DISTINCT FROM 'r' OR NOT pg_catalog.has_table_privilege(shapes, 'SELECT') THEN
     RETURN NULL;
   END IF;
   EXECUTE pg_catalog.format('SELECT s.columns FROM %s s WHERE s.table_name = $1 ORDER BY s.seen_at <= $2 DESC, '
@@ -292,8 +292,7 @@ BEGIN
     FROM @extschema@.audit_tables a JOIN pg_class c ON c.oid = a.log JOIN pg_class t ON t.oid = a.target JOIN pg_class l ON l.oid = a.log
    WHERE a.target = audit_note_shape.target;
   -- Who may not write to the log may not say what its tables looked like either.
-  IF place.log IS NULL OR NOT place.home = ANY (@extschema@.desks())
-     OR NOT has_table_privilege(place.owner, place.log, 'INSERT') AND NOT pg_has_role(place.owner, place.log_owner, 'USAGE') THEN
+  IF place.log IS NULL OR NOT has_table_privilege(place.owner, place.log, 'INSERT') AND NOT pg_has_role(place.owner, place.log_owner, 'USAGE') THEN
     RETURN;
   END IF;
   shapes := format('%I.audit_shapes', place.home::regnamespace::text);

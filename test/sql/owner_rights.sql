@@ -8,7 +8,8 @@ CREATE SCHEMA other AUTHORIZATION test_other;
 CREATE TABLE public.ran (place text, as_user text);
 GRANT INSERT, SELECT ON public.ran TO PUBLIC;
 SET SESSION AUTHORIZATION test_other;
-CREATE TABLE other.audit_log (id int);
+CREATE TABLE other.audit_log (id bigserial, table_name text, operation text, user_id text, old_values jsonb, new_values jsonb, created_at timestamptz, transaction_id bigint, context bigint, record bigint,
+  moved_to bigint, record_key jsonb, request_id text, cause text, row_digest bytea);
 CREATE TABLE other.audit_shapes (id serial, table_name text, columns jsonb, seen_at timestamptz DEFAULT now());
 CREATE FUNCTION other.on_shape() RETURNS trigger LANGUAGE plpgsql
 AS $$ BEGIN INSERT INTO public.ran VALUES ('trigger', current_user); RETURN NEW; END $$;
