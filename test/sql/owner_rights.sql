@@ -58,9 +58,9 @@ SELECT is(ticketflow.next_ticket_number('GONE', '2026-06-01', 'ticketflow'), 'GO
 CREATE VIEW other.shown AS SELECT 'TKT-2026-0009'::text AS number;
 CREATE TABLE other.parted (number text) PARTITION BY LIST (number);
 CREATE SEQUENCE other.counting;
-SELECT throws_ok($$SELECT * FROM ticketflow.resync_numbers('other.shown', 'number', 'ticketflow')$$, '42809', '"shown" holds no rows of its own', 'a view is not resynced');
-SELECT throws_ok($$SELECT * FROM ticketflow.resync_numbers('other.parted', 'number', 'ticketflow')$$, '42809', '"parted" holds no rows of its own', 'nor a partitioned table');
-SELECT throws_ok($$SELECT * FROM ticketflow.resync_numbers('other.counting', 'last_value', 'ticketflow')$$, '42809', '"counting" holds no rows of its own', 'nor a sequence');
+SELECT throws_ok($$SELECT * FROM ticketflow.resync_numbers('other.shown', 'number', 'ticketflow', true)$$, '42809', '"shown" holds no rows of its own', 'a view is not resynced');
+SELECT throws_ok($$SELECT * FROM ticketflow.resync_numbers('other.parted', 'number', 'ticketflow', true)$$, '42809', '"parted" holds no rows of its own', 'nor a partitioned table');
+SELECT throws_ok($$SELECT * FROM ticketflow.resync_numbers('other.counting', 'last_value', 'ticketflow', true)$$, '42809', '"counting" holds no rows of its own', 'nor a sequence');
 
 SELECT * FROM finish();
 ROLLBACK;
