@@ -91,7 +91,7 @@ def many(cluster):
     cluster.sql("SET synchronous_commit = off; INSERT INTO parcel SELECT n FROM generate_series(100, 1000099) n")
     grown = resident(cluster, "UPDATE parcel SET n = n + 1;")
     ok(grown < 90_000, "a million-row update grows the session by its queue of events and little more", f"{grown} kB")
-    equal(cluster.sql("SELECT count(*) FROM audit_log WHERE table_name = 'parcel' AND operation = 'UPDATE' AND (new_values ->> 'n')::int = 1 AND record_key ->> 'id' >= '100'"), "1000000", "and records each row")
+    equal(cluster.sql("SELECT count(*) FROM audit_log WHERE table_name = 'parcel' AND operation = 'UPDATE' AND new_values = '{\"n\": 1}' AND record_key <> '{\"id\": 10}'"), "1000000", "and records each row")
     grown = resident(cluster, "DO $$ BEGIN FOR i IN 1..100000 LOOP UPDATE parcel SET n = i WHERE id = 100 + i % 50; COMMIT; END LOOP; END $$;")
     ok(grown < 10_000, "a hundred thousand transactions leave a session as it was", f"{grown} kB")
     cluster.sql("SELECT ticketflow.audit_seal()")
@@ -99,8 +99,11 @@ def many(cluster):
 
 
 def proofs(cluster):
-    kept = {d["seal"]: d["digest"] for d in [json.loads(cluster.sql("SELECT ticketflow.audit_digest()"))]}
-    ids = cluster.sql("(SELECT id FROM audit_log WHERE id % 99991 = 0 LIMIT 4) UNION ALL (SELECT max(id) FROM audit_log)").split()
+    cluster.sql("UPDATE parcel SET note = 'seen' WHERE id BETWEEN 100 AND 299")
+    cluster.sql("SELECT ticketflow.audit_seal()")
+    newest = json.loads(cluster.sql("SELECT ticketflow.audit_digest()"))
+    kept = {newest["seal"]: newest["digest"]}
+    ids = cluster.sql("SELECT unnest(ids[10:15]) FROM audit_seal_leaves WHERE seal_id = (SELECT max(id) FROM audit_seals)").split()
     found = [json.loads(cluster.sql(f"SELECT ticketflow.audit_proof({one})")) for one in ids]
     found = [proof for proof in found if proof["seal"]["id"] in kept]
     ok(len(found) > 3 and all(audit_proof.holds(proof, kept[proof["seal"]["id"]]) for proof in found), f"an outsider follows {len(found)} proofs to the seal she kept")
