@@ -108,11 +108,16 @@ LANGUAGE plpgsql SECURITY DEFINER
 AS $$
 DECLARE
   alias ticket_number_aliases;
+  spellings text[] := ARRAY[NEW.ticket_number::text];
   other varchar;
 BEGIN
   -- Who types or quotes a number does not mind its case and separators, so two tickets must not differ by these alone.
+  -- While the engine is away, between DROP and CREATE EXTENSION, numbers are compared as they are.
+  IF to_regprocedure('extract_ticket_numbers(text)') IS NOT NULL THEN
+    spellings := spellings || extract_ticket_numbers(NEW.ticket_number);
+  END IF;
   SELECT t.ticket_number INTO other
-    FROM unnest(NEW.ticket_number || extract_ticket_numbers(NEW.ticket_number)) spelling
+    FROM unnest(spellings) spelling
     JOIN task_numbers n ON n.number_key = ticket_number_key(spelling)
     JOIN tasks t ON t.id = n.task_id
    WHERE n.task_id <> NEW.id AND t.ticket_number <> NEW.ticket_number LIMIT 1;
