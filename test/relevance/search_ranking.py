@@ -64,7 +64,7 @@ def differences(column, query, limits):
     return int(psql(f"""SET search_path = ticketflow, public; SET jit = off;
         CREATE OR REPLACE FUNCTION pg_temp.best(q tsquery, k int) RETURNS text[] LANGUAGE sql STABLE AS
           $$SELECT array_agg(id || s ORDER BY o) FROM (SELECT row_number() OVER () o, x.* FROM
-            (SELECT id, -({column} <@> q) s FROM docs ORDER BY {column} <@> q LIMIT k) x) y$$;
+            (SELECT id, -({column} <@> q) s FROM docs WHERE {column} @@ q ORDER BY {column} <@> q LIMIT k) x) y$$;
         SELECT count(*) FROM (SELECT {query} q, (SELECT array_agg(id || s ORDER BY s DESC, place) FROM (SELECT id, ctid place,
             bm25_score('{column}_rank', {column}, {query}) s FROM docs WHERE {column} @@ {query}) e) expected FROM queries q ORDER BY md5(id) LIMIT 15) e,
           unnest(ARRAY[{limits}]) k WHERE pg_temp.best(q, k) IS DISTINCT FROM expected[1:k]""")[0][0])
