@@ -3,7 +3,7 @@
 SET search_path = ticketflow, public;
 SELECT plan(33);
 
-CREATE TABLE d (id int PRIMARY KEY, document tsvector);
+CREATE TABLE d (id int PRIMARY KEY, document tsvector) WITH (autovacuum_enabled = off);
 INSERT INTO d VALUES
   (1, setweight(to_tsvector('simple', 'printer jam'), 'A') || to_tsvector('simple', 'paper stuck in the printer')),
   (2, setweight(to_tsvector('simple', 'paper order'), 'A') || to_tsvector('simple', 'please order paper for the printer')),

@@ -3,7 +3,7 @@
 SET search_path = ticketflow, public;
 SELECT plan(52);
 SELECT setseed(0.7);
-CREATE TABLE d (id int PRIMARY KEY, kind int, other tsvector, document tsvector);
+CREATE TABLE d (id int PRIMARY KEY, kind int, other tsvector, document tsvector) WITH (autovacuum_enabled = off);
 INSERT INTO d SELECT i, i % 10, 'other', to_tsvector('simple', 'w' || (power(60, random()))::int || ' w' || (power(60, random()))::int || repeat(' x', i % 17) || ' n' || i)
 FROM generate_series(1, 2000) i;
 INSERT INTO d VALUES (2001, 1, 'other', NULL), (2002, 2, 'other', ''), (2003, 3, 'other', NULL);
@@ -166,7 +166,7 @@ SELECT is((SELECT count(*) FROM (SELECT tableoid t, document, document <@> 'x|y'
   WHERE s IS DISTINCT FROM -bm25_score(t, document, 'x|y') OR s IS DISTINCT FROM -bm25_score('pt', document, 'x|y')), 0::bigint, 'partitions score by the whole table');
 
 -- Two indexes on one column, with weights of their own: the one that is named ranks.
-CREATE TABLE two (id int PRIMARY KEY, document tsvector);
+CREATE TABLE two (id int PRIMARY KEY, document tsvector) WITH (autovacuum_enabled = off);
 INSERT INTO two SELECT g, CASE WHEN g = 1 THEN 'x:1A' WHEN g = 2 THEN 'x:1D,2D,3D' ELSE 'y:1D' END::tsvector FROM generate_series(1, 2000) g;
 CREATE INDEX two_title ON two USING ticketflow (document) WITH (weights = '{0.01,0.01,0.01,9}', b = '0');
 CREATE INDEX two_body ON two USING ticketflow (document) WITH (weights = '{9,1,1,0.01}', b = '0');
