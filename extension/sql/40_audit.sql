@@ -80,6 +80,13 @@ COMMENT ON FUNCTION @extschema@.audit_enable(regclass, text[], text[], text[], b
   'alone is no change. full: updates keep both whole rows. Tables that inherit from it are recorded under their own names. table_name: the name to record, where the table''s own is not it (a shard). '
   'Calling it again replaces the options. Errors: 42809 not a table, 42703 no such column, 22023 a hidden key, 55000 no log, 42501 the table''s owner may not write to it.';
 
+CREATE OR REPLACE FUNCTION @extschema@.audit_may_fill(owner oid, log regclass) RETURNS boolean
+LANGUAGE sql STABLE
+RETURN pg_catalog.has_table_privilege(owner, log, 'INSERT')
+    OR pg_catalog.pg_has_role(owner, (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = log), 'USAGE');
+COMMENT ON FUNCTION @extschema@.audit_may_fill(oid, regclass) IS
+  'Private: whether tables of this owner may be recorded in a log; the trigger asks the same of each table.';
+
 CREATE OR REPLACE FUNCTION @extschema@.audit_check_log(target regclass, log regclass) RETURNS void
 LANGUAGE plpgsql STABLE
 AS $$
@@ -107,8 +114,7 @@ BEGIN
     RAISE EXCEPTION 'table "%" cannot take the log of changes', log
       USING ERRCODE = 'wrong_object_type', DETAIL = 'Its column "id" has no sequence.', HINT = 'Make it bigserial: the id tells the order of changes.';
   END IF;
-  IF NOT pg_catalog.has_table_privilege(owner, log, 'INSERT')
-     AND NOT pg_catalog.pg_has_role(owner, (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = log), 'USAGE') THEN
+  IF NOT @extschema@.audit_may_fill(owner, log) THEN
     RAISE EXCEPTION 'the owner of table "%" may not write to the log "%"', target, log
       USING ERRCODE = 'insufficient_privilege', HINT = 'Grant that role INSERT on the log.';
   END IF;
