@@ -30,7 +30,7 @@ struct Config {
     bool server_timing;
     // Limits
     long long max_header, max_body, max_response, spool, max_connections, max_requests, header_timeout;
-    long long body_timeout, keepalive_timeout, write_timeout, drain_timeout, rate_limit, rate_burst;
+    long long body_timeout, keepalive_timeout, write_timeout, drain_timeout, rate_limit, rate_burst, login_limit;
 
     std::vector<std::pair<std::string, std::string>> app_settings; // app.settings.NAME = value
 

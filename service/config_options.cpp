@@ -71,6 +71,8 @@ const std::vector<Option> &config_options() {
         {"drain-timeout", &Config::drain_timeout, "25", "Seconds that running requests get when the service stops", "0..3600"},
         {"rate-limit", &Config::rate_limit, "0", "Requests a second for one client address; 0 is no limit", "0..1000000"},
         {"rate-burst", &Config::rate_burst, "50", "Requests that a client may send at once under rate-limit", "1..1000000"},
+        {"login-limit", &Config::login_limit, "30",
+         "Failed calls of db-login a minute for one client address, then 429; not on a unix socket; 0 is no limit", "0..1000000"},
     };
     return options;
 }

@@ -25,4 +25,10 @@ bool RateLimit::admit(const std::string &client, double now, double rate, double
     return true;
 }
 
+void RateLimit::forgive(const std::string &client) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (auto found = buckets_.find(client); found != buckets_.end())
+        found->second.tokens += 1;
+}
+
 } // namespace ticketflow::http

@@ -11,6 +11,7 @@ class RateLimit {
   public:
     // Whether a request of `client` may pass at `now` (seconds); rate 0 lets all pass.
     bool admit(const std::string &client, double now, double rate, double burst);
+    void forgive(const std::string &client); // the last one does not count
 
   private:
     struct Bucket {
@@ -18,6 +19,10 @@ class RateLimit {
     };
     std::mutex mutex_;
     std::unordered_map<std::string, Bucket> buckets_;
+};
+
+struct RateLimits {
+    RateLimit requests, logins;
 };
 
 } // namespace ticketflow::http

@@ -76,7 +76,7 @@ Server::~Server() {
 void Server::make_workers() {
     size_t count = std::min(thread_count(*settings_.config), size_t(settings_.config->db_pool));
     for (size_t i = 0; i < count; ++i)
-        workers_.push_back(std::make_unique<Worker>(settings_, metrics_, limit_, helpers_, share(*settings_.config, count, i)));
+        workers_.push_back(std::make_unique<Worker>(settings_, metrics_, limits_, helpers_, share(*settings_.config, count, i)));
 }
 
 void Server::give_schema(std::shared_ptr<const SchemaCache> cache) {

@@ -36,7 +36,7 @@ class Server {
     std::vector<std::string> overrides_;
     Settings settings_;
     Metrics metrics_;
-    RateLimit limit_;
+    RateLimits limits_;
     asio::thread_pool helpers_{8};
     std::vector<std::unique_ptr<Worker>> workers_;
     std::vector<int> listening_, lasting_; // the latter are not shut down when the service stops

@@ -17,6 +17,8 @@ long long unix_time() {
     return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
+double steady_time() { return std::chrono::duration<double>(Clock::now().time_since_epoch()).count(); }
+
 double precise_time() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
 std::string server_timing(const Answer &answer, double total) {
@@ -30,8 +32,8 @@ std::string server_timing(const Answer &answer, double total) {
 
 } // namespace
 
-Service::Service(Settings settings, Pool &pool, Metrics &metrics, RateLimit &limit)
-    : pool_(pool), metrics_(metrics), limit_(limit) {
+Service::Service(Settings settings, Pool &pool, Metrics &metrics, RateLimits &limits)
+    : pool_(pool), metrics_(metrics), limits_(limits) {
     configure(std::move(settings));
 }
 
@@ -61,7 +63,7 @@ Task<Answer> Service::handle(const Request &request, Running &running) {
     // What this request started with stays alive while it runs, whatever is reloaded meanwhile.
     Settings settings = settings_;
     try {
-        answer = co_await route(request, running);
+        co_await route(request, running, answer);
     } catch (const Error &error) {
         answer = answer_from(error);
     } catch (const std::exception &error) {
@@ -74,25 +76,34 @@ Task<Answer> Service::handle(const Request &request, Running &running) {
     co_return answer;
 }
 
-Task<Answer> Service::route(const Request &request, Running &running) {
+Error Service::too_many(const char *message, const char *hint, long long seconds) {
+    ++metrics_.rate_limited;
+    Error error = failure::limit(429, message, hint);
+    error.headers.emplace_back("Retry-After", std::to_string(seconds));
+    return error;
+}
+
+// Guesses at passwords are slow and few. What comes over a unix socket comes from a proxy, which is everybody.
+void Service::admit_login(const Request &request) {
+    long long most = settings_.config->login_limit;
+    if (request.peer != "unix" && !limits_.logins.admit(request.peer, steady_time(), double(most) / 60, double(most)))
+        throw too_many("Too many failed sign-ins from this address.", "Retry after a minute.", 60);
+}
+
+Task<void> Service::route(const Request &request, Running &running, Answer &answer) {
     const Config &config = *settings_.config;
-    double now = std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
-    if (!limit_.admit(request.peer, now, double(config.rate_limit), double(config.rate_burst))) {
-        ++metrics_.rate_limited;
-        Error error = failure::limit(429, "Too many requests from this address.", "Retry after a second.");
-        error.headers.emplace_back("Retry-After", "1");
-        throw error;
-    }
+    if (!limits_.requests.admit(request.peer, steady_time(), double(config.rate_limit), double(config.rate_burst)))
+        throw too_many("Too many requests from this address.", "Retry after a second.", 1);
     if (request.method == "OPTIONS")
-        co_return options(request);
+        return options(request, answer);
     auto path = request.path();
     if (path == "/" || path.empty()) {
         if (request.method != "GET" && request.method != "HEAD")
             throw failure::unsupported_method(request.method);
-        co_return co_await describe(request, running);
+        return describe(request, running, answer);
     }
     if (path.starts_with("/rpc/"))
-        co_return co_await call(request, running);
+        return call(request, running, answer);
     auto name = path.substr(1);
     if (name.find('/') != std::string_view::npos)
         throw failure::bad_path();
@@ -100,7 +111,7 @@ Task<Answer> Service::route(const Request &request, Running &running) {
                          "' in the schema cache", {}, "Only functions are exposed, as /rpc/<function>.", {}, {}};
 }
 
-Task<Answer> Service::call(const Request &request, Running &running) {
+Task<void> Service::call(const Request &request, Running &running, Answer &answer) {
     auto cache = cache_;
     Settings settings = settings_;
     auto started = Clock::now();
@@ -110,16 +121,20 @@ Task<Answer> Service::call(const Request &request, Running &running) {
         throw failure::no_schema_cache();
     Call call = plan_call(request, *cache, *settings.config);
     double plan = seconds_since(started) - auth;
-    Answer answer;
     Environment environment{*settings.config, *cache, memory_};
     std::string name = call.function->name;
+    bool login = settings.config->is_login(call.schema, name);
+    if (login)
+        admit_login(request);
     try {
-        answer = co_await execute(environment, pool_, request, identity, call, running);
+        co_await execute(environment, pool_, request, identity, call, running, answer);
     } catch (const Error &error) {
         answer = answer_from(error);
     }
-    if (answer.code.empty() && settings.config->is_login(call.schema, name))
+    if (login && answer.code.empty())
         answer_login(*settings.keys, *settings.config, precise_time(), answer);
+    if (login && (answer.status < 400 || answer.status >= 500))
+        limits_.logins.forgive(request.peer);
     // Shared caches leave answers to Authorization alone, but know nothing of other ways to say who one is.
     if (!identity.key.empty() && !answer.has("Cache-Control"))
         answer.headers.emplace_back("Cache-Control", "private");
@@ -128,29 +143,24 @@ Task<Answer> Service::call(const Request &request, Running &running) {
     answer.user = std::move(identity.user);
     answer.seconds_auth = auth;
     answer.seconds_plan = plan;
-    co_return answer;
 }
 
-Answer Service::options(const Request &request) const {
-    Answer answer;
-    if (is_preflight(request)) {
-        answer.text = "";
-        return answer;
-    }
+Task<void> Service::options(const Request &request, Answer &answer) const {
+    if (is_preflight(request))
+        co_return;
     answer.headers.emplace_back("Access-Control-Allow-Origin", "*");
     auto path = request.path();
     if (path.starts_with("/rpc/") && cache_) {
         std::string name = percent_decode(path.substr(5), false);
         const auto *functions = cache_->find(choose_schema(request, *settings_.config), name);
         if (!functions)
-            return answer_from(Error{404, "PGRST202", "Could not find the function " + settings_.config->schemas[0] + "." + clip(name, 128) +
-                                                          " in the schema cache", {}, {}, {}, {}});
+            throw Error{404, "PGRST202", "Could not find the function " + settings_.config->schemas[0] + "." + clip(name, 128) +
+                                             " in the schema cache", {}, {}, {}, {}};
         bool reads = std::any_of(functions->begin(), functions->end(), [](const auto &f) { return f.volatility != 'v'; });
         answer.headers.emplace_back("Allow", reads ? "OPTIONS,GET,HEAD,POST" : "OPTIONS,POST");
     } else {
         answer.headers.emplace_back("Allow", "OPTIONS,GET,HEAD");
     }
-    return answer;
 }
 
 } // namespace ticketflow::http

@@ -20,7 +20,7 @@ struct Settings {
 
 class Service {
   public:
-    Service(Settings settings, Pool &pool, Metrics &metrics, RateLimit &limit);
+    Service(Settings settings, Pool &pool, Metrics &metrics, RateLimits &limits);
 
     // Never throws: what fails becomes an error answer.
     Task<Answer> handle(const Request &request, Running &running);
@@ -34,17 +34,20 @@ class Service {
     Answer refuse(const Request &request, const Error &error) const;
 
   private:
-    Task<Answer> route(const Request &request, Running &running);
-    Task<Answer> call(const Request &request, Running &running);
-    Task<Answer> describe(const Request &request, Running &running);
-    Answer options(const Request &request) const;
+    // These fill the answer; what they throw is an error answer.
+    Task<void> route(const Request &request, Running &running, Answer &answer);
+    Task<void> call(const Request &request, Running &running, Answer &answer);
+    Task<void> describe(const Request &request, Running &running, Answer &answer);
+    Task<void> options(const Request &request, Answer &answer) const;
+    Error too_many(const char *message, const char *hint, long long seconds);
+    void admit_login(const Request &request);
     void finish(const Request &request, Answer &answer) const;
 
     Settings settings_;
     std::shared_ptr<const SchemaCache> cache_;
     Pool &pool_;
     Metrics &metrics_;
-    RateLimit &limit_;
+    RateLimits &limits_;
     std::unique_ptr<Authenticator> authenticator_;
     Memory memory_;
 };

@@ -26,8 +26,8 @@ void Watched::expect(Phase next, long long seconds) {
     deadline = Clock::now() + std::chrono::seconds(seconds);
 }
 
-Worker::Worker(Settings settings, Metrics &metrics, RateLimit &limit, asio::thread_pool &helpers, size_t connections)
-    : pool(context, helpers, settings.config, connections), service(settings, pool, metrics, limit), metrics_(metrics),
+Worker::Worker(Settings settings, Metrics &metrics, RateLimits &limits, asio::thread_pool &helpers, size_t connections)
+    : pool(context, helpers, settings.config, connections), service(settings, pool, metrics, limits), metrics_(metrics),
       work_(context.get_executor()) {}
 
 void Worker::start() {

@@ -29,7 +29,7 @@ struct Watched {
 
 class Worker {
   public:
-    Worker(Settings settings, Metrics &metrics, RateLimit &limit, asio::thread_pool &helpers, size_t connections);
+    Worker(Settings settings, Metrics &metrics, RateLimits &limits, asio::thread_pool &helpers, size_t connections);
 
     void start();
     void stop(); // from any thread

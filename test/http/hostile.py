@@ -111,6 +111,17 @@ def test_abuse(common, database):
     tap.equal(service.request("POST", "/rpc/signin", '{"who":"u1"}', {**JSON, "Content-Profile": "api2"}).json, [{"user_id": "u1"}], "one of that name in another schema does not")
     service.stop()
 
+    service = Service(**common, db_login="signin, try")
+    for _ in range(40):
+        service.request("POST", "/rpc/signin", '{"who":"u1"}', JSON)
+    guesses = [service.request("POST", "/rpc/try", '{"name":"wrong"}', JSON) for _ in range(34)]
+    refused = [g for g in guesses if g.status == 429]
+    tap.equal((guesses[29].status, guesses[33].status, {g.json["code"] for g in refused}, {g.header("Retry-After") for g in refused}),
+              (401, 429, {"TF429"}, {"60"}), "thirty failed sign-ins a minute and address; those that succeed do not count")
+    tap.equal([service.request("POST", "/rpc/signin", '{"who":"u1"}', JSON).status, service.request("GET", "/rpc/add?a=1&b=2").status], [429, 200],
+              "then no sign-in passes, and everything else does")
+    service.stop()
+
 
 def main():
     database = make_database("engine", "http_hostile")

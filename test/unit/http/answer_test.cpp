@@ -79,6 +79,10 @@ TEST(HttpRateLimit, ABucketForEachClient) {
     EXPECT_FALSE(limit.admit("a", 100.5, 1, 3));
     EXPECT_TRUE(limit.admit("a", 101.1, 1, 3)) << "one a second comes back";
     EXPECT_TRUE(limit.admit("a", 0, 0, 3)) << "no limit";
+    EXPECT_TRUE(limit.admit("c", 100.0, 0.001, 1));
+    EXPECT_FALSE(limit.admit("c", 100.0, 0.001, 1)) << "nothing is left";
+    limit.forgive("c");
+    EXPECT_TRUE(limit.admit("c", 100.0, 0.001, 1)) << "what was forgiven does not count";
 }
 
 TEST(HttpConfig, SettingsAndTheirMistakes) {
