@@ -8,11 +8,11 @@ namespace {
 
 // Whatever a function put into a header, a line break in it must not start another one.
 void append_clean(std::string &out, std::string_view text) {
-    static constexpr std::string_view kForbidden("\r\n\0", 3);
     size_t from = out.size();
     out += text;
-    for (size_t at = from; (at = out.find_first_of(kForbidden, at)) != std::string::npos;)
-        out[at] = ' ';
+    for (auto c = out.begin() + long(from); c != out.end(); ++c)
+        if (*c == '\r' || *c == '\n' || *c == '\0')
+            *c = ' ';
 }
 
 } // namespace

@@ -3,6 +3,7 @@
 #include "roles.h"
 
 #include <set>
+#include <unordered_map>
 #include <unordered_set>
 
 namespace ticketflow::http {
@@ -11,6 +12,7 @@ namespace {
 
 // PostgreSQL takes a hundred arguments in a call.
 constexpr size_t kMostInCall = 90;
+constexpr size_t kMostTexts = 1000;
 
 struct Setting {
     std::string_view name;
@@ -50,9 +52,12 @@ std::string cookies_json(const Request &request) {
 }
 
 std::string search_path(const Config &config, const Call &call) {
-    std::string out = quote_ident(call.schema);
-    for (const auto &schema : config.extra_path)
-        out += ", " + quote_ident(schema);
+    std::string out;
+    append_ident(out, call.schema);
+    for (const auto &schema : config.extra_path) {
+        out += ", ";
+        append_ident(out, schema);
+    }
     return out;
 }
 
@@ -95,31 +100,39 @@ Settings settings_of(const Config &config, const RoleSettings *role, const Reque
     return out;
 }
 
-void append_literal(std::string &out, std::string_view text) {
-    if (text.find_first_of("'\\") != std::string_view::npos) {
-        out += quote_literal(text);
-        return;
+// One small number comes back instead of all the values.
+std::string write_settings(const Settings &settings) {
+    std::string out;
+    for (size_t i = 0; i < settings.size(); ++i) {
+        out += i == 0 ? "SELECT pg_catalog.num_nulls(" : i % kMostInCall == 0 ? "), pg_catalog.num_nulls(" : ", ";
+        out += "pg_catalog.set_config(" + quote_literal(settings[i].name) + ", $" + std::to_string(i + 1) + ", true)";
     }
-    out += '\'';
-    out += text;
-    out += '\'';
+    return out += ')';
 }
 
-// One small number comes back instead of all the values.
+// The same names come again with every request, so their statement is kept.
+const std::string &settings_sql(const Settings &settings) {
+    thread_local std::unordered_map<std::string, std::string> known;
+    thread_local std::string names;
+    names.clear();
+    for (const auto &setting : settings) {
+        names += setting.name;
+        names += '\0';
+    }
+    auto found = known.find(names);
+    if (found != known.end())
+        return found->second;
+    if (known.size() >= kMostTexts)
+        known.clear();
+    return known[names] = write_settings(settings);
+}
+
 Step settings_step(Settings settings) {
     Step step;
-    step.sql.reserve(settings.size() * 64);
-    step.parameters.reserve(settings.size());
-    for (size_t i = 0; i < settings.size(); ++i) {
-        step.sql += i == 0 ? "SELECT pg_catalog.num_nulls(" : i % kMostInCall == 0 ? "), pg_catalog.num_nulls(" : ", ";
-        step.sql += "pg_catalog.set_config(";
-        append_literal(step.sql, settings[i].name);
-        step.sql += ", $";
-        step.sql += std::to_string(i + 1);
-        step.sql += ", true)";
-        step.parameters.push_back({std::move(settings[i].value), false});
-    }
-    step.sql += ')';
+    step.sql = settings_sql(settings);
+    step.parameters.reserve(settings.size() + 1);
+    for (auto &setting : settings)
+        step.parameters.push_back({std::move(setting.value), false});
     return step;
 }
 

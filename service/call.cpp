@@ -42,24 +42,33 @@ std::string array_of(const Value &value) {
     return out + "}";
 }
 
-std::string argument_sql(const Argument &argument, const Value &value, bool from_json, Call &call) {
-    auto parameter = [&call](std::optional<std::string> text) {
-        call.parameters.push_back({std::move(text), false});
-        return "$" + std::to_string(call.parameters.size());
-    };
-    std::string name = argument.name.empty() ? "" : (argument.variadic ? "VARIADIC " : "") + quote_ident(argument.name) + " := ";
-    if (argument.variadic && !from_json && value.text)
-        return name + parameter(array_of(value)) + "::" + argument.type.name;
-    if (argument.type.base == "json" || argument.type.base == "jsonb")
-        return name + parameter(value.literal.empty() ? value.text : value.literal) + "::" + argument.type.name;
-    if (value.json)
-        return name + "(SELECT v FROM pg_catalog.json_to_record(pg_catalog.json_build_object('v', " + parameter(value.text) +
-               "::json)) AS _(v " + argument.type.name + "))";
-    return name + parameter(value.text) + "::" + argument.type.name;
+void append_argument(std::string &out, const Argument &argument, Value &value, bool from_json, Call &call) {
+    bool is_json = argument.type.base == "json" || argument.type.base == "jsonb";
+    bool is_array = argument.variadic && !from_json && value.text;
+    bool converted = value.json && !is_json && !is_array;
+    if (!argument.name.empty()) {
+        out += argument.variadic ? "VARIADIC " : "";
+        append_ident(out, argument.name);
+        out += " := ";
+    }
+    out += converted ? "(SELECT v FROM pg_catalog.json_to_record(pg_catalog.json_build_object('v', $" : "$";
+    out += std::to_string(call.parameters.size() + 1);
+    out += converted ? "::json)) AS _(v " : "::";
+    out += argument.type.name;
+    out += converted ? "))" : "";
+    if (is_array)
+        call.parameters.push_back({array_of(value), false});
+    else
+        call.parameters.push_back({std::move(is_json && !value.literal.empty() ? value.literal : value.text), false});
 }
 
 std::string invocation(const Function &function, Body &body, Call &call) {
-    std::string out = quote_ident(function.schema) + "." + quote_ident(function.name) + "(";
+    std::string out;
+    out.reserve(256);
+    append_ident(out, function.schema);
+    out += '.';
+    append_ident(out, function.name);
+    out += '(';
     if (function.single_unnamed()) {
         call.parameters.push_back({std::move(body.whole), body.raw == RawBody::binary});
         return out + "$1::" + function.arguments[0].type.name + ")";
@@ -69,7 +78,8 @@ std::string invocation(const Function &function, Body &body, Call &call) {
         auto value = std::find_if(body.values.begin(), body.values.end(), [&](const auto &v) { return v.name == argument.name; });
         if (value == body.values.end())
             continue;
-        out += (first ? "" : ", ") + argument_sql(argument, *value, body.raw == RawBody::json, call);
+        out += first ? "" : ", ";
+        append_argument(out, argument, *value, body.raw == RawBody::json, call);
         first = false;
     }
     return out + ")";
@@ -101,7 +111,7 @@ std::optional<Media> standard_media(const MediaType &accept, const Config &confi
     const std::string &type = accept.type;
     bool strip = accept.parameters.find("nulls=stripped") != std::string::npos;
     out.strip_nulls = strip && type.starts_with("application/vnd.pgrst.");
-    std::string suffix = out.strip_nulls ? ";nulls=stripped; charset=utf-8" : "; charset=utf-8";
+    const char *suffix = out.strip_nulls ? ";nulls=stripped; charset=utf-8" : "; charset=utf-8";
     if (covers(type, "application/json")) {
         out.content_type = "application/json; charset=utf-8";
     } else if (type == "text/csv") {
@@ -109,9 +119,9 @@ std::optional<Media> standard_media(const MediaType &accept, const Config &confi
         out.content_type = "text/csv; charset=utf-8";
     } else if (type == "application/vnd.pgrst.object+json" || type == "application/vnd.pgrst.object") {
         out.singular = true;
-        out.content_type = "application/vnd.pgrst.object+json" + suffix;
+        out.content_type = std::string("application/vnd.pgrst.object+json") + suffix;
     } else if (type == "application/vnd.pgrst.array+json" || type == "application/vnd.pgrst.array") {
-        out.content_type = "application/vnd.pgrst.array+json" + suffix;
+        out.content_type = std::string("application/vnd.pgrst.array+json") + suffix;
     } else if (type.starts_with("application/vnd.pgrst.plan") && config.db_plan_enabled) {
         out.format = Format::plan;
         bool json = type.ends_with("+json");
@@ -160,8 +170,9 @@ Statement statement_parts(const std::string &invoked, const Query &query, const 
     const Function &function = *call.function;
     Statement out;
     SqlContext context{quote_ident(function.name), function.columns, call.parameters};
-    out.source = function.composite ? invoked + " AS " + context.alias
-                                    : "(SELECT " + invoked + " AS pgrst_scalar) AS " + context.alias;
+    out.source = function.composite ? invoked : "(SELECT " + invoked + " AS pgrst_scalar)";
+    out.source += " AS ";
+    out.source += context.alias;
     out.select = function.composite ? sql_select(query.select, context) : context.alias + ".pgrst_scalar";
     out.where = sql_where(query.filters, context);
     out.order = sql_order(query.order, context);
@@ -170,7 +181,7 @@ Statement statement_parts(const std::string &invoked, const Query &query, const 
     std::string json = function.composite ? "pg_catalog.row_to_json(t)" : "pg_catalog.to_json(t.pgrst_scalar)";
     if (media.strip_nulls)
         json = "pg_catalog.json_strip_nulls(" + json + ")";
-    out.element = media.format == Format::raw ? "t.pgrst_scalar" : json + "::text";
+    out.element = media.format == Format::raw ? "t.pgrst_scalar" : std::move(json += "::text");
     return out;
 }
 
@@ -198,15 +209,18 @@ void write_sql(const std::string &invoked, const Query &query, const Media &medi
         return;
     }
     Statement parts = statement_parts(invoked, query, media, call);
-    std::string alias = quote_ident(function.name);
     bool cut = call.range.limit || call.range.offset > 0;
     if (media.format == Format::csv || (function.returns_set && counts && cut && !media.singular && media.format == Format::json)) {
         call.shape = Shape::counted;
-        call.sql = counted_sql(parts, alias, media, function.returns_set && counts);
+        call.sql = counted_sql(parts, quote_ident(function.name), media, function.returns_set && counts);
     } else {
         call.shape = function.returns_set ? Shape::rows : Shape::one;
-        call.sql = "SELECT " + parts.element + (function.returns_set ? "" : kSettings) + " FROM (SELECT " + parts.select + " FROM " +
-                   parts.source + parts.where + parts.order + parts.limit + ") AS t";
+        call.sql.reserve(512);
+        for (std::string_view part : {std::string_view("SELECT "), std::string_view(parts.element), std::string_view(function.returns_set ? "" : kSettings),
+                                      std::string_view(" FROM (SELECT "), std::string_view(parts.select), std::string_view(" FROM "),
+                                      std::string_view(parts.source), std::string_view(parts.where), std::string_view(parts.order),
+                                      std::string_view(parts.limit), std::string_view(") AS t")})
+            call.sql += part;
     }
     if (media.format == Format::plan) {
         call.shape = Shape::rows;

@@ -45,7 +45,7 @@ Call privileges_call(const Function &function, const std::string &schema) {
 
 } // namespace
 
-Task<Answer> Service::describe(const Request &request, Running &running) {
+Task<void> Service::describe(const Request &request, Running &running, Answer &answer) {
     auto cache = cache_;
     Settings settings = settings_;
     const Config &config = *settings.config;
@@ -59,13 +59,12 @@ Task<Answer> Service::describe(const Request &request, Running &running) {
     std::string schema = choose_schema(request, config);
     std::set<unsigned> callable;
     bool all = config.openapi_mode == "ignore-privileges";
-    Answer answer;
     if (!all) {
         Function function;
         function.name = "openapi";
         Call call = privileges_call(function, schema);
         Environment environment{config, *cache, memory_};
-        answer = co_await execute(environment, pool_, request, identity, call, running);
+        co_await execute(environment, pool_, request, identity, call, running, answer);
         boost::json::value oids = boost::json::parse(answer.text);
         for (const auto &oid : oids.as_array())
             callable.insert(unsigned(oid.as_int64()));
@@ -76,7 +75,6 @@ Task<Answer> Service::describe(const Request &request, Running &running) {
     answer.headers.emplace_back("Content-Type", description.content_type);
     answer.text = (description.version == Version::two ? describe_openapi2 : describe_openapi3)(*cache, config, schema,
                                                                                                all ? nullptr : &callable);
-    co_return answer;
 }
 
 } // namespace ticketflow::http

@@ -18,13 +18,16 @@ class Lease {
     Lease(Pool &pool, std::unique_ptr<Connection> connection, Running &running)
         : pool_(pool), running_(running), connection_(std::move(connection)) {
         running_.connection = connection_.get();
-        running_.since = Clock::now();
     }
     Lease(const Lease &) = delete;
     ~Lease() {
         running_.connection = nullptr;
         if (connection_)
             pool_.release(std::move(connection_));
+    }
+    void give_back() {
+        running_.connection = nullptr;
+        pool_.release(std::move(connection_));
     }
     void drop() {
         running_.connection = nullptr;
@@ -55,11 +58,12 @@ class Execution {
         : environment_(environment), config_(environment.config), pool_(pool), request_(request), identity_(identity), call_(call),
           running_(running) {}
 
-    // Nothing where the call did not run and may be tried again.
-    Task<std::optional<Answer>> attempt(bool first, bool last);
+    // False where the call did not run and may be tried again.
+    Task<bool> attempt(bool first, bool last, Answer &answer);
 
   private:
-    Task<std::string> role_of_call(Lease &lease);
+    const std::string *known_role() const;
+    Task<std::string> ask_role(Lease &lease);
     Task<void> end_transaction(Lease &lease, Outcome &outcome, bool commit);
     RowSink sink_for(Batch &batch, Collected &collected) const;
     void collect(const Result &result, Collected &collected) const;
@@ -92,11 +96,12 @@ Error Execution::loss(Lease &lease, const Outcome &outcome) const {
     return outcome.error ? error_of(*outcome.error) : failure::connection_lost(outcome.broken);
 }
 
-Task<std::string> Execution::role_of_call(Lease &lease) {
-    if (!database_decides(config_, identity_))
-        co_return identity_.role;
-    if (const std::string *known = environment_.memory.roles.find(identity_))
-        co_return *known;
+// What the call will run as; nothing where the database has to be asked.
+const std::string *Execution::known_role() const {
+    return database_decides(config_, identity_) ? environment_.memory.roles.find(identity_) : &identity_.role;
+}
+
+Task<std::string> Execution::ask_role(Lease &lease) {
     Batch question = make_question(config_, request_, identity_, call_);
     Outcome outcome = co_await lease->run(question.steps);
     if (!outcome.broken.empty())
@@ -171,44 +176,60 @@ Task<void> Execution::end_transaction(Lease &lease, Outcome &outcome, bool commi
         outcome.error = std::move(end.error);
 }
 
-Task<std::optional<Answer>> Execution::attempt(bool first, bool last) {
+Task<bool> Execution::attempt(bool first, bool last, Answer &answer) {
     auto started = Clock::now();
-    auto connection = co_await pool_.acquire();
+    // Where the role is known the call goes out as soon as there is a connection, so that the server need not wait for us.
+    Batch batch;
+    if (const std::string *role = known_role())
+        batch = make_batch(config_, environment_.cache, request_, identity_, call_, *role);
+    auto connection = co_await pool_.acquire([this, &batch](Connection &given) {
+        running_.connection = &given;
+        running_.since = Clock::now();
+        given.follow(environment_.cache.generation);
+        if (!batch.steps.empty() && !running_.abandoned)
+            given.begin(batch.steps);
+    });
     Lease lease(pool_, std::move(connection), running_);
-    auto acquired = Clock::now();
-    if (running_.abandoned)
-        throw left();
-    lease->follow(environment_.cache.generation);
-    std::string role = co_await role_of_call(lease);
-    Batch batch = make_batch(config_, environment_.cache, request_, identity_, call_, role);
+    auto acquired = running_.since;
+    if (!lease->begun()) {
+        if (running_.abandoned)
+            throw left();
+        std::string role = co_await ask_role(lease);
+        batch = make_batch(config_, environment_.cache, request_, identity_, call_, role);
+        lease->begin(batch.steps);
+    }
     Collected collected;
     collected.body = Spool(size_t(config_.spool));
     RowSink sink = sink_for(batch, collected);
-    Outcome outcome = co_await lease->run(batch.steps, &sink);
+    Outcome outcome = co_await lease->finish(batch.steps, &sink);
     if (!outcome.broken.empty()) {
         bool nothing_came = outcome.results[0] == nullptr && !outcome.error;
         bool again = first && nothing_came && call_.read_only && !running_.abandoned && !running_.late;
         Error error = loss(lease, outcome);
         if (again)
-            co_return std::nullopt;
+            co_return false;
         throw error;
     }
     co_await lease->settle_cancel();
+    auto done = Clock::now();
+    if (!batch.explicit_transaction)
+        lease.give_back();
     if (call_.shape == Shape::rows && !outcome.error)
         collect(outcome.results[batch.call_step], collected);
     auto refused = verdict(outcome, collected);
     if (batch.explicit_transaction && (outcome.error || batch.decide || running_.late)) {
         co_await end_transaction(lease, outcome, !refused);
         refused = refused ? refused : verdict(outcome, collected);
+        done = Clock::now();
     }
     if (!last && mistaken(batch, outcome))
-        co_return std::nullopt;
+        co_return false;
     if (refused)
         throw *refused;
-    std::optional<Answer> answer = build_answer(call_, outcome, batch, collected);
-    answer->seconds_wait = seconds(acquired - started);
-    answer->seconds_database = seconds(Clock::now() - acquired);
-    co_return answer;
+    build_answer(call_, outcome, batch, collected, answer);
+    answer.seconds_wait = seconds(acquired - started);
+    answer.seconds_database = seconds(done - acquired);
+    co_return true;
 }
 
 } // namespace
@@ -224,14 +245,12 @@ void SizeHints::learn(const std::string &sql, size_t bytes) {
     large_[sql] = bytes > kLarge;
 }
 
-Task<Answer> execute(Environment environment, Pool &pool, const Request &request, const Identity &identity, const Call &call,
-                     Running &running) {
+Task<void> execute(Environment environment, Pool &pool, const Request &request, const Identity &identity, const Call &call,
+                   Running &running, Answer &answer) {
     Execution execution(environment, pool, request, identity, call, running);
-    for (int number = 1;; ++number) {
-        auto answer = co_await execution.attempt(number == 1, number == kMostAttempts);
-        if (answer)
-            co_return std::move(*answer);
-    }
+    bool ran = false;
+    for (int number = 1; !ran; ++number)
+        ran = co_await execution.attempt(number == 1, number == kMostAttempts, answer);
 }
 
 } // namespace ticketflow::http

@@ -42,8 +42,8 @@ struct Environment {
 };
 
 // Throws Error, also for what PostgreSQL reports.
-Task<Answer> execute(Environment environment, Pool &pool, const Request &request, const Identity &identity, const Call &call,
-                     Running &running);
+Task<void> execute(Environment environment, Pool &pool, const Request &request, const Identity &identity, const Call &call,
+                   Running &running, Answer &answer);
 
 // Rows of a set, as far as they have come.
 struct Collected {
@@ -58,6 +58,6 @@ struct Collected {
 void collect_row(const Config &config, const Call &call, std::string_view row, bool null, Collected &collected);
 
 // Turns the results into an answer. `total` and the like follow from the shape. Throws Error.
-Answer build_answer(const Call &call, Outcome &outcome, const Batch &batch, Collected &collected);
+void build_answer(const Call &call, Outcome &outcome, const Batch &batch, Collected &collected, Answer &answer);
 
 } // namespace ticketflow::http

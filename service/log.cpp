@@ -53,17 +53,20 @@ void append_time(std::string &out) {
     out += 'Z';
 }
 
-// Milliseconds to three places.
-void append_milliseconds(std::string &out, std::string_view name, double seconds) {
-    auto micros = std::max(0LL, std::llround(seconds * 1e6));
-    std::string fraction = std::to_string(micros % 1000);
+void append_number(std::string &out, std::string_view name, long long value) {
     out += ",\"";
     out += name;
     out += "\":";
-    out += std::to_string(micros / 1000);
+    out += std::to_string(value);
+}
+
+// Milliseconds to three places.
+void append_milliseconds(std::string &out, std::string_view name, double seconds) {
+    auto micros = std::max(0LL, std::llround(seconds * 1e6));
+    append_number(out, name, micros / 1000);
     out += '.';
-    out.append(3 - fraction.size(), '0');
-    out += fraction;
+    for (long long digit : {micros / 100 % 10, micros / 10 % 10, micros % 10})
+        out += char('0' + digit);
 }
 
 void append_text(std::string &out, std::string_view name, std::string_view value) {
@@ -75,15 +78,13 @@ void append_text(std::string &out, std::string_view name, std::string_view value
     append_json_quoted(out, value);
 }
 
-std::string line(const char *level, std::string_view message) {
-    std::string out = "{\"time\":\"";
-    out.reserve(512);
+void begin_line(std::string &out, const char *level, std::string_view message) {
+    out = "{\"time\":\"";
     append_time(out);
     out += "\",\"level\":\"";
     out += level;
     out += "\",\"message\":";
     append_json_quoted(out, message);
-    return out;
 }
 
 } // namespace
@@ -108,7 +109,7 @@ void flush_log() {
     if (batch.empty() || !logger)
         return;
     batch.pop_back(); // the logger ends what it writes with a line break
-    logger->log(spdlog::level::critical, "{}", batch);
+    logger->log(spdlog::level::critical, spdlog::string_view_t(batch));
     logger->flush();
     batch.clear();
 }
@@ -123,7 +124,8 @@ void log_event(Level level, std::string_view message, std::initializer_list<std:
     static constexpr const char *kNames[] = {"debug", "info", "warn", "error", "critical", "info"};
     if (!logger || !logger->should_log(level_of(level)))
         return;
-    std::string out = line(kNames[int(level)], message);
+    std::string out;
+    begin_line(out, kNames[int(level)], message);
     for (const auto &[name, value] : fields)
         out += ",\"" + std::string(name) + "\":" + value;
     flush_log(); // keeps the order
@@ -135,18 +137,19 @@ void log_request(const Request &request, const Answer &answer, double seconds, s
     auto level = answer.status >= 500 ? spdlog::level::err : answer.status >= 400 ? spdlog::level::warn : spdlog::level::info;
     if (!logger || !logger->should_log(level))
         return;
-    std::string out = line(answer.status >= 500 ? "error" : answer.status >= 400 ? "warn" : "info", "request");
+    thread_local std::string out; // its room is used again
+    begin_line(out, answer.status >= 500 ? "error" : answer.status >= 400 ? "warn" : "info", "request");
     append_text(out, "request_id", request.id);
     append_text(out, "method", clip(request.method, kLongestMethod));
     append_text(out, "path", clip(request.path(), kLongestPath));
     append_text(out, "function", answer.function);
-    out += ",\"status\":" + std::to_string(answer.status);
+    append_number(out, "status", answer.status);
     append_text(out, "code", answer.code);
     append_text(out, "role", answer.role);
     append_text(out, "user", answer.user);
     append_text(out, "peer", request.peer);
     append_text(out, "outcome", outcome);
-    out += ",\"bytes\":" + std::to_string(answer.size());
+    append_number(out, "bytes", (long long)(answer.size()));
     append_milliseconds(out, "ms", seconds);
     append_milliseconds(out, "wait_ms", answer.seconds_wait);
     append_milliseconds(out, "database_ms", answer.seconds_database);

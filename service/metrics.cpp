@@ -43,11 +43,11 @@ void head(std::string &out, const char *name, const char *type, const char *help
 
 void Metrics::observe(const std::string &function, const std::string &method, int status, double seconds, size_t bytes,
                       const std::string &code) {
-    std::string labels = "function=\"" + label(function) + "\",method=\"" + std::string(known_method(method)) + "\",status=\"" + std::to_string(status) + "\"";
     std::lock_guard<std::mutex> lock(mutex_);
-    ++requests_[labels];
+    Series &series = functions_[function];
+    ++series.requests[{known_method(method), status}];
     bytes_ += bytes;
-    auto &histogram = durations_[function];
+    Histogram &histogram = series.durations;
     for (size_t i = 0; i < kBounds.size(); ++i)
         histogram.counts[i] += seconds <= kBounds[i];
     ++histogram.count;
@@ -87,13 +87,16 @@ std::string Metrics::text(const std::vector<const PoolStats *> &pools, long most
     std::lock_guard<std::mutex> lock(mutex_);
     metric(out, "ticketflow_http_response_bytes_total", "counter", "Bytes of answers, without headers", double(bytes_));
     head(out, "ticketflow_http_requests_total", "counter", "Requests by function, method and status");
-    for (const auto &[labels, count] : requests_)
-        out += "ticketflow_http_requests_total{" + labels + "} " + std::to_string(count) + "\n";
+    for (const auto &[function, series] : functions_)
+        for (const auto &[labels, count] : series.requests)
+            out += "ticketflow_http_requests_total{function=\"" + label(function) + "\",method=\"" + std::string(labels.first) + "\",status=\"" +
+                   std::to_string(labels.second) + "\"} " + std::to_string(count) + "\n";
     head(out, "ticketflow_db_errors_total", "counter", "Errors by SQLSTATE class");
     for (const auto &[name, count] : error_class_)
         out += "ticketflow_db_errors_total{class=\"" + label(name) + "\"} " + std::to_string(count) + "\n";
     head(out, "ticketflow_http_duration_seconds", "histogram", "Time from the end of a request to the end of its answer");
-    for (const auto &[function, histogram] : durations_) {
+    for (const auto &[function, series] : functions_) {
+        const Histogram &histogram = series.durations;
         std::string name = "function=\"" + label(function) + "\"";
         for (size_t i = 0; i < kBounds.size(); ++i)
             out += "ticketflow_http_duration_seconds_bucket{" + name + ",le=\"" + number(kBounds[i]) + "\"} " +

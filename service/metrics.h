@@ -31,8 +31,11 @@ class Metrics {
         double sum = 0;
     };
     mutable std::mutex mutex_;
-    std::map<std::string, Histogram> durations_;       // by function
-    std::map<std::string, unsigned long> requests_;    // by labels
+    struct Series {
+        Histogram durations;
+        std::map<std::pair<std::string_view, int>, unsigned long> requests; // by method and status
+    };
+    std::map<std::string, Series> functions_;
     std::map<std::string, unsigned long> error_class_; // by SQLSTATE class
     unsigned long bytes_ = 0;
 };

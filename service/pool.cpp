@@ -42,7 +42,7 @@ int Pool::retry_after() const {
     return int(std::max<long>(1, left + 1));
 }
 
-Task<std::unique_ptr<Connection>> Pool::acquire() {
+Task<std::unique_ptr<Connection>> Pool::acquire(const std::function<void(Connection &)> &first) {
     while (!idle_.empty() && waiters_.empty()) {
         auto connection = std::move(idle_.back());
         idle_.pop_back();
@@ -51,6 +51,7 @@ Task<std::unique_ptr<Connection>> Pool::acquire() {
             continue;
         }
         count();
+        first(*connection);
         co_return connection;
     }
     if (open_ == 0 && opening_ == 0 && std::chrono::steady_clock::now() < retry_at_)
@@ -58,7 +59,7 @@ Task<std::unique_ptr<Connection>> Pool::acquire() {
     if (waiters_.size() >= size_t(config_->db_pool_queue) && open_ + opening_ >= most_)
         throw failure::pool_full();
 
-    Waiter waiter(context_);
+    Waiter waiter(context_, first);
     waiters_.push_back(&waiter);
     if (opening_ < waiters_.size())
         open_one();
@@ -82,6 +83,7 @@ bool Pool::hand_over(std::unique_ptr<Connection> &connection) {
     Waiter *oldest = waiters_.front();
     waiters_.pop_front();
     oldest->given = std::move(connection);
+    oldest->first(*oldest->given);
     oldest->timer.cancel();
     return true;
 }

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
+#include <functional>
 #include <list>
 #include <memory>
 #include <string>
@@ -24,8 +25,8 @@ class Pool {
     Pool(asio::io_context &context, asio::thread_pool &helpers, std::shared_ptr<const Config> config, size_t most);
 
     // Throws Error: PGRST000 (503) while the database is away, PGRST003 (504) after the acquisition timeout, TF503 where
-    // too many wait.
-    Task<std::unique_ptr<Connection>> acquire();
+    // too many wait. `first` is called the moment there is a connection, which may be long before the caller runs again.
+    Task<std::unique_ptr<Connection>> acquire(const std::function<void(Connection &)> &first);
     void release(std::unique_ptr<Connection> connection);
     void discard(std::unique_ptr<Connection> connection); // a broken one
 
@@ -38,8 +39,9 @@ class Pool {
 
   private:
     struct Waiter {
-        explicit Waiter(asio::io_context &context) : timer(context) {}
+        Waiter(asio::io_context &context, const std::function<void(Connection &)> &first) : timer(context), first(first) {}
         Timer timer;
+        const std::function<void(Connection &)> &first;
         std::unique_ptr<Connection> given;
         std::string failed;
     };

@@ -30,7 +30,17 @@ bool stale(const PgError &error) {
 }
 
 // What a prepared statement is found by.
-std::string key_of(const Step &step) { return step.role + '\0' + step.sql; }
+void write_key(std::string &key, const Step &step) {
+    key = step.role;
+    key += '\0';
+    key += step.sql;
+}
+
+std::string key_of(const Step &step) {
+    std::string key;
+    write_key(key, step);
+    return key;
+}
 
 std::optional<std::string> field(const PGresult *result, int code) {
     const char *value = PQresultErrorField(result, code);
@@ -111,36 +121,39 @@ void Connection::forget(const std::string &key, bool drop) {
     statements_.erase(found);
 }
 
-bool Connection::send_step(const Step &step, size_t index, std::vector<Expected> &expected) {
-    std::vector<const char *> values(step.parameters.size());
-    std::vector<int> lengths(step.parameters.size()), formats(step.parameters.size());
-    for (size_t i = 0; i < step.parameters.size(); ++i) {
-        const auto &parameter = step.parameters[i];
-        values[i] = parameter.text ? parameter.text->c_str() : nullptr;
-        lengths[i] = parameter.text ? int(parameter.text->size()) : 0;
-        formats[i] = parameter.binary;
+bool Connection::send_step(const Step &step, size_t index) {
+    values_.clear();
+    lengths_.clear();
+    formats_.clear();
+    for (const auto &parameter : step.parameters) {
+        values_.push_back(parameter.text ? parameter.text->c_str() : nullptr);
+        lengths_.push_back(parameter.text ? int(parameter.text->size()) : 0);
+        formats_.push_back(parameter.binary);
     }
-    int count = int(values.size());
+    int count = int(values_.size());
     // Results come in binary: for text it is the same bytes, and bytea arrives as it is.
     if (!prepared_ || !step.prepare || step.sql.size() > kLongestStatement) {
-        expected.push_back({Expected::Kind::execute, index, {}});
-        return PQsendQueryParams(handle_, step.sql.c_str(), count, nullptr, values.data(), lengths.data(), formats.data(), 1) == 1;
+        expected_.push_back({Expected::Kind::execute, index, {}});
+        return PQsendQueryParams(handle_, step.sql.c_str(), count, nullptr, values_.data(), lengths_.data(), formats_.data(), 1) == 1;
     }
-    auto known = statements_.find(key_of(step));
+    write_key(key_, step);
+    auto known = statements_.find(key_);
     std::string name = known == statements_.end() ? "tf" + std::to_string(++next_name_) : known->second.name;
     if (known == statements_.end()) {
-        expected.push_back({Expected::Kind::prepare, index, name});
+        expected_.push_back({Expected::Kind::prepare, index, name});
         if (PQsendPrepare(handle_, name.c_str(), step.sql.c_str(), 0, nullptr) != 1)
             return false;
     } else {
         used_.splice(used_.end(), used_, known->second.use);
     }
-    expected.push_back({Expected::Kind::execute, index, name});
-    return PQsendQueryPrepared(handle_, name.c_str(), count, values.data(), lengths.data(), formats.data(), 1) == 1;
+    expected_.push_back({Expected::Kind::execute, index, name});
+    return PQsendQueryPrepared(handle_, name.c_str(), count, values_.data(), lengths_.data(), formats_.data(), 1) == 1;
 }
 
-void Connection::send(const std::vector<Step> &steps, std::vector<Expected> &expected) {
+void Connection::begin(const std::vector<Step> &steps) {
     bool sent = true;
+    running_ = true;
+    expected_.clear();
     syncs_ = 0;
     auto sync = [&] {
         sent = sent && PQpipelineSync(handle_) == 1;
@@ -148,15 +161,17 @@ void Connection::send(const std::vector<Step> &steps, std::vector<Expected> &exp
     };
     // Each in a transaction of its own: a statement that is gone already must not fail what follows.
     for (const auto &name : drop_) {
-        expected.push_back({Expected::Kind::deallocate, 0, name});
+        expected_.push_back({Expected::Kind::deallocate, 0, name});
         sent = sent && PQsendQueryParams(handle_, ("DEALLOCATE " + name).c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0) == 1;
         sync();
     }
     drop_.clear();
     for (size_t i = 0; i < steps.size(); ++i)
-        sent = sent && send_step(steps[i], i, expected);
+        sent = sent && send_step(steps[i], i);
     sync();
-    if (!sent)
+    int left = sent ? PQflush(handle_) : -1;
+    flushed_ = left == 0;
+    if (left < 0)
         syncs_ = -1;
 }
 
@@ -206,20 +221,21 @@ void Connection::take(PGresult *result, const Expected *expected, const std::vec
 }
 
 Task<Outcome> Connection::run(const std::vector<Step> &steps, const RowSink *sink) {
+    begin(steps);
+    return finish(steps, sink);
+}
+
+Task<Outcome> Connection::finish(const std::vector<Step> &steps, const RowSink *sink) {
     Outcome outcome;
     outcome.results.resize(steps.size());
-    std::vector<Expected> expected;
-    expected.reserve(steps.size() + 2);
-    running_ = true;
     sink_done_ = false;
-    send(steps, expected);
     bool sound = syncs_ > 0;
-    if (sound)
+    if (sound && !flushed_)
         sound = co_await flush();
     size_t at = 0;
-    bool fresh = true; // nothing of the expected result was read yet
+    bool fresh = true; // nothing of the expected_ result was read yet
     while (sound && syncs_ > 0) {
-        bool streams = at < expected.size() && expected[at].kind == Expected::Kind::execute && steps[expected[at].step].stream;
+        bool streams = at < expected_.size() && expected_[at].kind == Expected::Kind::execute && steps[expected_[at].step].stream;
         if (fresh && streams && sink && *sink)
             PQsetSingleRowMode(handle_);
         fresh = false;
@@ -231,8 +247,8 @@ Task<Outcome> Connection::run(const std::vector<Step> &steps, const RowSink *sin
         }
         PGresult *result = PQgetResult(handle_);
         if (result) {
-            take(result, at < expected.size() ? &expected[at] : nullptr, steps, outcome, sink);
-        } else if (at < expected.size()) {
+            take(result, at < expected_.size() ? &expected_[at] : nullptr, steps, outcome, sink);
+        } else if (at < expected_.size()) {
             ++at;
             fresh = true;
         }

@@ -53,6 +53,10 @@ class Connection {
 
     // Sends all steps and one Sync, then reads to its end. Never throws; see Outcome.
     Task<Outcome> run(const std::vector<Step> &steps, const RowSink *sink = nullptr);
+    // The same in two parts: the first may be called where nothing can be awaited. `steps` stay until the second ends.
+    void begin(const std::vector<Step> &steps);
+    Task<Outcome> finish(const std::vector<Step> &steps, const RowSink *sink = nullptr);
+    bool begun() const { return running_; }
 
     // Asks the server to stop what runs. The request goes out on a helper thread; the connection is not given to
     // another caller before that is done, lest it stop a later call.
@@ -78,8 +82,7 @@ class Connection {
         std::string name;
         std::list<std::string>::iterator use;
     };
-    void send(const std::vector<Step> &steps, std::vector<Expected> &expected);
-    bool send_step(const Step &step, size_t index, std::vector<Expected> &expected);
+    bool send_step(const Step &step, size_t index);
     Task<bool> flush();
     void take(PGresult *result, const Expected *expected, const std::vector<Step> &steps, Outcome &outcome, const RowSink *sink);
     void remember(std::string key, const std::string &name);
@@ -92,6 +95,12 @@ class Connection {
     Descriptor descriptor_;
     bool prepared_, running_ = false, sink_done_ = false;
     int syncs_ = 0; // sent and not read yet
+    bool flushed_ = true;            // all of it left already
+    std::vector<Expected> expected_; // the results of what was sent, in order
+    // Room that is used again and again.
+    std::string key_;
+    std::vector<const char *> values_;
+    std::vector<int> lengths_, formats_;
     std::shared_ptr<std::atomic<int>> cancelling_;
     unsigned long next_name_ = 0, generation_ = 0;
     std::unordered_map<std::string, Prepared> statements_; // by role and text

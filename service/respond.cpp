@@ -115,8 +115,7 @@ void collect_row(const Config &config, const Call &call, std::string_view row, b
     collected.disk_full = collected.disk_full || !sound;
 }
 
-Answer build_answer(const Call &call, Outcome &outcome, const Batch &batch, Collected &collected) {
-    Answer answer;
+void build_answer(const Call &call, Outcome &outcome, const Batch &batch, Collected &collected, Answer &answer) {
     answer.headers.reserve(8);
     long long rows = 1;
     std::optional<long long> total;
@@ -167,7 +166,6 @@ Answer build_answer(const Call &call, Outcome &outcome, const Batch &batch, Coll
         }
     }
     answer.bodiless = answer.bodiless || call.head || answer.status == 204;
-    return answer;
 }
 
 } // namespace ticketflow::http

@@ -192,16 +192,21 @@ std::string clip(std::string_view text, size_t most) {
     return std::string(text.substr(0, most)) + "...";
 }
 
-std::string quote_ident(std::string_view name) {
-    std::string out;
-    out.reserve(name.size() + 2);
+void append_ident(std::string &out, std::string_view name) {
     out += '"';
     for (size_t at; (at = name.find('"')) != std::string_view::npos; name.remove_prefix(at + 1)) {
         out += name.substr(0, at + 1);
         out += '"';
     }
     out += name;
-    return out += '"';
+    out += '"';
+}
+
+std::string quote_ident(std::string_view name) {
+    std::string out;
+    out.reserve(name.size() + 2);
+    append_ident(out, name);
+    return out;
 }
 
 std::string quote_literal(std::string_view text) {

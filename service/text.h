@@ -29,6 +29,7 @@ bool valid_utf8(std::string_view text);
 std::string clip(std::string_view text, size_t most);
 
 std::string quote_ident(std::string_view name);
+void append_ident(std::string &out, std::string_view name);
 std::string quote_literal(std::string_view text);
 
 // Whole-string conversion; nothing when text is not an integer of that range.

@@ -156,6 +156,21 @@ def test_pool(common, database):
         thread.join()
     order = [found[0].json for found in lists]
     tap.equal(order, sorted(order), "who waits longest gets the connection")
+
+    seen = len(service.lines)
+    running = start(service, body='{"s":1.5}', results=[])
+    until(lambda: psql(database, SLOW) == "1")
+    left = socket.create_connection(("127.0.0.1", service.port))
+    left.sendall(b'POST /rpc/try HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n{"name":"left"}')
+    until(lambda: "pgrst_db_pool_waiting 1\n" in service.admin("/metrics").text)
+    left.close()
+    after = start(service, body='{"s":1}', results=[])
+    until(lambda: "pgrst_db_pool_waiting 2\n" in service.admin("/metrics").text)
+    running.join()
+    tap.ok(service.wait_for("request", after=seen, function="try", status=499), "who left while she waited is told so")
+    tap.ok(until(lambda: psql(database, SLOW) == "1"), "the next one is served")
+    tap.equal(psql(database, "SELECT count(*) FROM attempts WHERE name = 'left'"), "0", "and what the other wanted was not done")
+    after.join()
     service.stop()
 
 

@@ -117,6 +117,9 @@ def test_variants(common):
     plan = get("/rpc/tall", Accept="application/vnd.pgrst.plan+json")
     tap.ok(plan.json and "Plan" in plan.json[0], "96 a plan", plan.text)
     tap.ok(re.match(r"jwt;dur=[\d.]+, plan;dur=[\d.]+, pool;dur=[\d.]+, transaction;dur=[\d.]+, response;dur=[\d.]+$", get("/rpc/ints").header("Server-Timing") or ""), "126 Server-Timing")
+    waited = service.request("POST", "/rpc/slow", '{"s":0.2}', JSON).header("Server-Timing")
+    times = {name: float(value) for name, value in re.findall(r"(\w+);dur=([\d.]+)", waited)}
+    tap.ok(times["transaction"] >= 200 and max(times["jwt"], times["plan"], times["response"]) < 200, "126 the time goes to where it was spent", waited)
     tap.equal((get("/rpc/ints", Origin="http://a").header("Access-Control-Allow-Origin"), get("/rpc/ints", Origin="http://a").header("Access-Control-Allow-Credentials")), ("http://a", "true"), "122 an allowed origin")
     tap.equal(get("/rpc/ints", Origin="http://c").header("Access-Control-Allow-Origin"), None, "122 another origin")
     tap.equal([get("/rpc/ints", **h).header("Vary") for h in ({}, {"Origin": "http://a"})], ["Accept, Prefer, Range, Origin"] * 2, "122 caches keep answers to origins apart")
@@ -138,6 +141,7 @@ def test_variants(common):
     tap.ok("22003 out of range" in post["responses"]["400"]["description"], "and the errors that the comment names")
     service.stop()
     closed = Service(**common, openapi_mode="disabled", db_tx_end="commit")
+    tap.equal(closed.request("GET", "/rpc/add?a=1&b=2").header("Server-Timing"), None, "126 no Server-Timing unless it is asked for")
     tap.equal(closed.request("GET", "/").json["code"], "PGRST126", "125 no description")
     kept = closed.request("POST", "/rpc/ins?select=title", '{"title":"kept"}', {**JSON, "Prefer": "tx=rollback"})
     tap.equal((kept.status, kept.header("Preference-Applied")), (200, None), "99 tx=rollback is ignored where it is not allowed")
