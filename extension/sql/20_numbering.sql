@@ -185,7 +185,7 @@ LANGUAGE sql VOLATILE
 BEGIN ATOMIC
   WITH filled AS (
     -- Each table that a trigger fills, or whose column has a number for its default.
-    SELECT t.tgrelid AS relation, split_part(encode(t.tgargs, 'escape'), '\000', 1) AS column_name, false AS by_default
+    SELECT t.tgrelid AS relation, split_part(encode(t.tgargs, 'escape'), E'\\000', 1) AS column_name, false AS by_default
       FROM pg_catalog.pg_trigger t
      WHERE t.tgfoid = '@extschema@.number_trigger()'::pg_catalog.regprocedure
     UNION

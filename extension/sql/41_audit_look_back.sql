@@ -4,7 +4,7 @@ CREATE OR REPLACE FUNCTION @extschema@.audit_options(arguments bytea) RETURNS js
 LANGUAGE plpgsql STABLE
 AS $$
 BEGIN
-  RETURN pg_catalog.convert_from(pg_catalog.substr(arguments, 1, pg_catalog."position"(arguments, '\x00'::bytea) - 1),
+  RETURN pg_catalog.convert_from(pg_catalog.substr(arguments, 1, pg_catalog."position"(arguments, pg_catalog.decode('00', 'hex')) - 1),
                                  pg_catalog.getdatabaseencoding())::jsonb;
 EXCEPTION WHEN data_exception THEN
   -- Anybody may write anything into the arguments of a trigger of hers.

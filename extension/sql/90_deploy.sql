@@ -22,6 +22,7 @@ AS $$
 DECLARE
   caller_path text := pg_catalog.current_setting('search_path');
   caller_messages text := pg_catalog.current_setting('client_min_messages');
+  caller_strings text := pg_catalog.current_setting('standard_conforming_strings');
   script record;
   known text;
   applied int := 0;
@@ -32,7 +33,7 @@ BEGIN
     RAISE EXCEPTION 'another deploy is running in this database'
       USING ERRCODE = 'lock_not_available', HINT = 'Wait until it ends, then deploy again; deploy is idempotent.';
   END IF;
-  PERFORM pg_catalog.set_config('client_min_messages', 'warning', true);
+  PERFORM pg_catalog.set_config('client_min_messages', 'warning', true), pg_catalog.set_config('standard_conforming_strings', 'on', true);
   PERFORM @extschema@.deploy_check_other_desks(desk, api, report);
   PERFORM @extschema@.deploy_prepare(desk, api, report);
   PERFORM @extschema@.deploy_check_strangers(desk, api, report);
@@ -69,8 +70,8 @@ BEGIN
     END IF;
   END LOOP;
 
-  PERFORM pg_catalog.set_config('client_min_messages', caller_messages, true);
-  PERFORM pg_catalog.set_config('search_path', caller_path, true);
+  PERFORM pg_catalog.set_config('client_min_messages', caller_messages, true), pg_catalog.set_config('search_path', caller_path, true),
+          pg_catalog.set_config('standard_conforming_strings', caller_strings, true);
   RAISE NOTICE 'desk "%" is ready: % migration(s) applied, functions in "%", reports in "%"', desk, applied, api, report;
 END
 $$;
@@ -90,7 +91,7 @@ DECLARE
   name text;
 BEGIN
   FOREACH name IN ARRAY ARRAY[desk, api, report] LOOP
-    IF COALESCE(name, '') = '' OR name LIKE 'pg\_%' OR name IN ('information_schema', '@extschema@')
+    IF COALESCE(name, '') = '' OR pg_catalog.starts_with(name, 'pg_') OR name IN ('information_schema', '@extschema@')
        OR pg_catalog.octet_length(name) > 63 THEN
       RAISE EXCEPTION 'schema name "%" cannot hold a desk', name
         USING ERRCODE = 'invalid_name',
@@ -147,20 +148,27 @@ CREATE OR REPLACE FUNCTION @extschema@.deploy_check_other_desks(desk text, api t
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-  other regnamespace;
+  own regnamespace := pg_catalog.to_regnamespace(pg_catalog.quote_ident(desk));
+  other record;
   taken text[];
   wrong text;
 BEGIN
-  FOREACH other IN ARRAY @extschema@.desks() LOOP
-    CONTINUE WHEN other = pg_catalog.to_regnamespace(pg_catalog.quote_ident(desk));
-    taken := ARRAY(SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE n.oid = other);
-    -- Who may not read the other desk's row may not create in its schemas either.
-    IF pg_catalog.has_table_privilege(pg_catalog.format('%s.ticketflow_desk', other), 'SELECT') THEN
-      EXECUTE pg_catalog.format('SELECT $1 || d.api_schema || d.report_schema FROM %s.ticketflow_desk d', other) INTO taken USING taken;
-    END IF;
-    SELECT name INTO wrong FROM pg_catalog.unnest(ARRAY[desk, api, report]) AS name WHERE name = ANY (taken) LIMIT 1;
+  -- Desks of the roles that own this one. deploy_check_strangers() keeps it out of other people's schemas, and what they say of
+  -- schemas in a table of theirs counts for nothing.
+  FOR other IN
+    SELECT n.nspname AS schema, d.marker FROM pg_catalog.unnest(@extschema@.desks()) AS of (desk)
+      JOIN pg_catalog.pg_namespace n ON n.oid = of.desk
+     CROSS JOIN LATERAL (SELECT c.oid::regclass AS marker, c.relowner FROM pg_catalog.pg_class c
+                          WHERE c.relnamespace = of.desk AND c.relname = 'ticketflow_desk') AS d
+     WHERE of.desk IS DISTINCT FROM own
+       AND d.relowner IN (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = CURRENT_USER
+                          UNION SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.relnamespace = own AND c.relname = 'ticketflow_desk')
+  LOOP
+    EXECUTE pg_catalog.format('SELECT ARRAY[$1, d.api_schema, d.report_schema] FROM %s d', other.marker) INTO taken USING other.schema;
+    SELECT name INTO wrong FROM pg_catalog.unnest(ARRAY[desk, api, report]) AS name
+     WHERE name = ANY (COALESCE(taken, ARRAY[other.schema])) LIMIT 1;
     IF wrong IS NOT NULL THEN
-      RAISE EXCEPTION 'schema "%" belongs to the desk in schema %', wrong, other
+      RAISE EXCEPTION 'schema "%" belongs to the desk in schema "%"', wrong, other.schema
         USING ERRCODE = 'object_in_use', HINT = 'Give each desk three schemas of its own, for example acme, acme_api and acme_report.';
     END IF;
   END LOOP;
@@ -194,7 +202,8 @@ BEGIN
   LOOP
     RAISE EXCEPTION 'schema "%" belongs to role "%"', it.schema, it.role
       USING ERRCODE = 'insufficient_privilege', DETAIL = 'A function that this role makes there could run with the rights of the desk''s owner.',
-            HINT = pg_catalog.format('Deploy as %I, or into schemas of your own.', it.role);
+            HINT = CASE WHEN it.schema IN (desk, api, report) THEN pg_catalog.format('Deploy as %I, or into schemas of your own.', it.role)
+                        ELSE 'The extension pgcrypto is in it. Let a superuser ALTER EXTENSION pgcrypto SET SCHEMA @extschema@, then deploy all desks again.' END;
   END LOOP;
   FOR it IN
     SELECT n.nspname AS schema, a.grantee, pg_catalog.pg_get_userbyid(a.grantee) AS role

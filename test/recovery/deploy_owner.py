@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""deploy() by an owner who is no superuser, beside another deploy, and cut off. Prints TAP; runs inside test/with_pg."""
+"""deploy() by an owner who is no superuser, beside another deploy and another owner, and cut off. Prints TAP; runs inside test/with_pg."""
 import os
 import subprocess
 import sys
@@ -7,11 +7,11 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 from tap import done, ok  # noqa: E402
 
-database, owner, stranger = (f'deploy_{os.getpid()}{suffix}' for suffix in ('', '_owner', '_stranger'))
+database, shared, owner, stranger = (f'deploy_{os.getpid()}{suffix}' for suffix in ('', '_shared', '_owner', '_stranger'))
 
 
-def psql(script, user='postgres'):
-    return subprocess.run(['psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-v', 'VERBOSITY=verbose', '-d', database, '-U', user, '-f', '-'],
+def psql(script, user='postgres', where=database):
+    return subprocess.run(['psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-v', 'VERBOSITY=verbose', '-d', where, '-U', user, '-f', '-'],
                           input="SET statement_timeout = '60s';\n" + script, capture_output=True, text=True)
 
 
@@ -71,10 +71,33 @@ def at_once():
     ok(result.returncode != 0 and '42501' in result.stderr, 'a superuser''s desk does not look names up in a schema of the database''s owner', result.stderr)
 
 
-subprocess.run(['psql', '-XqAt', '-d', 'postgres', '-c', f'CREATE ROLE {owner} LOGIN', '-c', f'CREATE ROLE {stranger} LOGIN', '-c', f'CREATE DATABASE {database} OWNER {owner}',
+def two_owners():
+    def run(script, user='postgres'):
+        return psql(script, user, shared)
+
+    run(f'SET standard_conforming_strings = off; CREATE EXTENSION ticketflow; GRANT CREATE ON DATABASE {shared} TO {owner}, {stranger}')
+    first, second = (f"CALL ticketflow.deploy('{name}', '{name}_api', '{name}_report')" for name in ('acme', 'best'))
+    result = run(first, owner)
+    ok(result.returncode == 0, 'who may only create schemas has a desk', result.stderr)
+    result = run(second, stranger)
+    ok('42501' in result.stderr and 'ALTER EXTENSION pgcrypto SET SCHEMA ticketflow' in result.stderr,
+       'a second owner does not look names up beside the first one\'s pgcrypto, and is told the way out', result.stderr)
+    run('ALTER EXTENSION pgcrypto SET SCHEMA ticketflow')
+    result = run(second, stranger)
+    ok(result.returncode == 0, 'which lets two owners have a desk each in one database', result.stderr)
+    run("""CREATE SCHEMA trap; CREATE TABLE trap.ticketflow_desk (); CREATE SCHEMA claim;
+        CREATE TABLE claim.ticketflow_desk AS SELECT 'acme'::text AS api_schema, 'acme_api'::text AS report_schema""", stranger)
+    result = run('SET standard_conforming_strings = off; ' + first, owner)
+    ok(result.returncode == 0, 'no table of a stranger stops the next deploy, nor do backslashes that escape', result.stderr)
+    result = run("CALL ticketflow.deploy('six', 'acme_api', 'six_report')", owner)
+    ok('55006' in result.stderr, 'while schemas of her own other desk are refused', result.stderr)
+
+
+subprocess.run(['psql', '-XqAt', '-d', 'postgres', '-c', f'CREATE ROLE {owner} LOGIN', '-c', f'CREATE ROLE {stranger} LOGIN', '-c', f'CREATE DATABASE {database} OWNER {owner}', '-c', f'CREATE DATABASE {shared}',
                 '-c', f'REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC'], check=True)
 psql('CREATE EXTENSION ticketflow')
 deploying()
 at_once()
-subprocess.run(['psql', '-XqAt', '-d', 'postgres', '-c', f'DROP DATABASE {database} WITH (FORCE)', '-c', f'DROP ROLE {owner}', '-c', f'DROP ROLE {stranger}'], check=False)
+two_owners()
+subprocess.run(['psql', '-XqAt', '-d', 'postgres', '-c', f'DROP DATABASE {database} WITH (FORCE)', '-c', f'DROP DATABASE {shared} WITH (FORCE)', '-c', f'DROP ROLE {owner}', '-c', f'DROP ROLE {stranger}'], check=False)
 done()
