@@ -45,7 +45,7 @@ BEGIN
   FOR it IN
     SELECT i.indexrelid::regclass AS index, (pg_relation_size(i.indrelid) / current_setting('block_size')::bigint - 1) / 32 * 32 AS last_range
       FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
-     WHERE (i.indrelid = 'task_history'::regclass OR i.indrelid IN (SELECT h.inhrelid FROM pg_inherits h WHERE h.inhparent = 'audit_log'::regclass))
+     WHERE (i.indrelid = 'task_history'::regclass OR i.indrelid IN (SELECT h.inhrelid FROM pg_inherits h WHERE h.inhparent IN ('audit_log'::regclass, 'task_history'::regclass)))
        AND m.amname = 'brin' AND pg_relation_size(i.indrelid) > 0 LOOP
     PERFORM brin_summarize_new_values(it.index);
     -- The pages that are being written to stay out of it: an entry for them would be written with every row.
@@ -96,7 +96,7 @@ BEGIN
       'SELECT a.id, a.transaction_id, a.created_at, a.table_name, a.operation, a.user_id, a.record_key, a.old_values, a.new_values, a.request_id, '
       'a.cause, a.record, a.moved_to, a.context FROM audit_log a WHERE ' || recent || ' AND ' || format(unlisted, 'audit_log'),
       'SELECT a.id, a.transaction_id, a.created_at, a.task_id, a.user_id::text, a.field::text, a.old_value, a.new_value, a.change_type::text '
-      'FROM task_history a WHERE ' || recent || ' AND ' || format(unlisted, 'task_history')) r;
+      'FROM history_trail a WHERE ' || recent || ' AND ' || format(unlisted, 'task_history')) r;
   IF new.row_count = 0 THEN
     RETURN NULL;
   END IF;

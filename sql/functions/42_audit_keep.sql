@@ -1,12 +1,48 @@
 -- audit: months, archives, and the view that people read.
 
 CREATE OR REPLACE VIEW audit_months AS
-SELECT c.relname::text AS name, b.bounds[1]::timestamptz AS from_time, b.bounds[2]::timestamptz AS to_time
+SELECT c.relname::text AS name, b.bounds[1]::timestamptz AS from_time, b.bounds[2]::timestamptz AS to_time, i.inhparent AS parent
   FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
  CROSS JOIN LATERAL (SELECT regexp_match(pg_get_expr(c.relpartbound, c.oid), 'FROM \(''(.*)''\) TO \(''(.*)''\)') AS bounds) b
- WHERE i.inhparent = 'audit_log'::regclass AND b.bounds IS NOT NULL;
-COMMENT ON VIEW audit_months IS 'Private to audit_partitions() and audit_archive(): the partitions of audit_log that hold a month.';
+ WHERE i.inhparent IN ('audit_log'::regclass, 'task_history'::regclass) AND b.bounds IS NOT NULL;
+COMMENT ON VIEW audit_months IS 'Private to audit_partitions(), audit_archive() and history_archive(): the partitions of audit_log and task_history that hold a month.';
 COMMENT ON COLUMN audit_months.to_time IS 'The first instant after the month.';
+COMMENT ON COLUMN audit_months.parent IS 'audit_log or task_history, as oid.';
+
+CREATE OR REPLACE FUNCTION history_is_partitioned() RETURNS boolean
+LANGUAGE sql STABLE
+RETURN (SELECT c.relkind = 'p' FROM pg_class c WHERE c.oid = 'task_history'::regclass);
+COMMENT ON FUNCTION history_is_partitioned() IS 'Whether partition_history() was called on this desk.';
+REVOKE ALL ON FUNCTION history_is_partitioned() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION audit_month(parent name, month timestamp) RETURNS boolean
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  name text := format('%s_%s', parent, to_char(month, 'YYYY_MM'));
+  first timestamptz := month AT TIME ZONE 'UTC';
+  next timestamptz := (month + interval '1 month') AT TIME ZONE 'UTC';
+BEGIN
+  IF to_regclass(quote_ident(name)) IS NOT NULL THEN
+    RETURN false;
+  END IF;
+  EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING COMMENTS)', name, parent);
+  -- Also where a superuser makes it.
+  EXECUTE format('ALTER TABLE %I OWNER TO %I', name, (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = to_regclass(quote_ident(parent))));
+  -- What came in before the month had its partition moves into it.
+  EXECUTE format('WITH moved AS (DELETE FROM %I WHERE created_at >= %L AND created_at < %L RETURNING *) INSERT INTO %I SELECT * FROM moved',
+    parent || '_default', first, next, name);
+  EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', parent, name, first, next);
+  EXECUTE format('COMMENT ON TABLE %I IS %L', name, format('Changes of one month (UTC): a partition of %s.', parent));
+  -- The index of an empty table counts its first pages as summarised, and would then be written with every row in them.
+  PERFORM brin_desummarize_range(i.indexrelid, 0) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
+    WHERE i.indrelid = to_regclass(quote_ident(name)) AND m.amname = 'brin';
+  RETURN true;
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION audit_month(name, timestamp) IS
+  'Private to audit_partitions() and partition_history(): makes the partition for a month that begins at this time (UTC); false where a table of that name is there.';
+REVOKE ALL ON FUNCTION audit_month(name, timestamp) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION audit_partitions(ahead integer DEFAULT 3) RETURNS integer
 LANGUAGE plpgsql
@@ -17,25 +53,17 @@ DECLARE
   made integer := 0;
 BEGIN
   FOR i IN 0 .. ahead LOOP
-    name := format('audit_log_%s', to_char(month, 'YYYY_MM'));
-    IF to_regclass(quote_ident(name)) IS NULL THEN
-      EXECUTE format('CREATE TABLE %I (LIKE audit_log INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', name);
-      -- What came in before the month had its partition moves into it.
-      EXECUTE format('WITH moved AS (DELETE FROM audit_log_default WHERE created_at >= %L AND created_at < %L RETURNING *) INSERT INTO %I SELECT * FROM moved',
-        month AT TIME ZONE 'UTC', (month + interval '1 month') AT TIME ZONE 'UTC', name);
-      EXECUTE format('ALTER TABLE audit_log ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', name,
-        month AT TIME ZONE 'UTC', (month + interval '1 month') AT TIME ZONE 'UTC');
-      EXECUTE format('ALTER TABLE %I REPLICA IDENTITY FULL', name);
-      EXECUTE format('COMMENT ON TABLE %I IS %L', name, 'Changes of one month (UTC): a partition of audit_log.');
-      -- The index of an empty table counts its first pages as summarised, and would then be written with every row in them.
-      PERFORM brin_desummarize_range(i.indexrelid, 0) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
-        WHERE i.indrelid = to_regclass(quote_ident(name)) AND m.amname = 'brin';
+    IF audit_month('audit_log', month) THEN
+      EXECUTE format('ALTER TABLE audit_log_%s REPLICA IDENTITY FULL', to_char(month, 'YYYY_MM'));
       made := made + 1;
+    END IF;
+    IF history_is_partitioned() THEN
+      made := made + history_month(month)::int;
     END IF;
     month := month + interval '1 month';
   END LOOP;
   -- What is over is only read: a row's changes are then found by a btree, built in one go.
-  FOR name IN SELECT m.name FROM audit_months m WHERE m.to_time < now() - interval '1 day'
+  FOR name IN SELECT m.name FROM audit_months m WHERE m.parent = 'audit_log'::regclass AND m.to_time < now() - interval '1 day'
                AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = to_regclass(quote_ident(m.name)) AND i.indkey[0] = (
                  SELECT a.attnum FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attname = 'record')) LOOP
     EXECUTE format('CREATE INDEX ON %I (record)', name);
@@ -44,7 +72,7 @@ BEGIN
 END
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION audit_partitions(integer) IS
-  'Makes the partitions of audit_log for this month and the next ones (ahead: how many), and returns how many it made. Run it once a month; '
+  'Makes the partitions of audit_log (and of task_history after partition_history()) for this month and the next ones (ahead: how many), and returns how many it made. Run it once a month; '
   'where nobody does, changes go to audit_log_default and move when the month gets its partition.';
 REVOKE ALL ON FUNCTION audit_partitions(integer) FROM PUBLIC;
 
@@ -57,7 +85,7 @@ DECLARE
 BEGIN
   PERFORM seal_changes();
   FOR part IN
-    SELECT m.name, m.from_time, m.to_time FROM audit_months m WHERE m.to_time <= now() - older_than ORDER BY m.from_time
+    SELECT m.name, m.from_time, m.to_time FROM audit_months m WHERE m.parent = 'audit_log'::regclass AND m.to_time <= now() - older_than ORDER BY m.from_time
   LOOP
     EXECUTE format('LOCK TABLE %I IN SHARE MODE', part.name);
     EXECUTE format('SELECT count(*) FROM %I a WHERE NOT pg_visible_in_snapshot(a.transaction_id::text::xid8, (SELECT s.snapshot FROM audit_seals s ORDER BY s.id DESC LIMIT 1)) '

@@ -52,15 +52,17 @@ BEGIN
   PERFORM record_step('audit partitions', started, audit_partitions());
 
   -- A trigger moves what is deleted here into task_history_archive; without it the rows stay where they are.
-  IF current_setting('session_replication_role') <> 'replica'
-     AND EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = 'task_history'::regclass AND t.tgname = 'ticketflow_archive' AND t.tgenabled IN ('O', 'A')) THEN
-    started := clock_timestamp();
-    DELETE FROM task_history WHERE created_at < now() - keep_history;
-    GET DIAGNOSTICS affected = ROW_COUNT;
-    PERFORM record_step('history archive', started, affected);
-  ELSE
-    RAISE WARNING 'old history stays: the trigger ticketflow_archive on task_history does not fire'
-      USING HINT = 'Enable the trigger; call deploy() where it is missing.';
+  IF NOT history_is_partitioned() THEN
+    IF current_setting('session_replication_role') <> 'replica'
+       AND EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = 'task_history'::regclass AND t.tgname = 'ticketflow_archive' AND t.tgenabled IN ('O', 'A')) THEN
+      started := clock_timestamp();
+      DELETE FROM task_history WHERE created_at < now() - keep_history;
+      GET DIAGNOSTICS affected = ROW_COUNT;
+      PERFORM record_step('history archive', started, affected);
+    ELSE
+      RAISE WARNING 'old history stays: the trigger ticketflow_archive on task_history does not fire'
+        USING HINT = 'Enable the trigger; call deploy() where it is missing.';
+    END IF;
   END IF;
 
   started := clock_timestamp();
@@ -87,6 +89,11 @@ BEGIN
     started := clock_timestamp();
     SELECT count(*) INTO affected FROM audit_archive(GREATEST(keep_history, interval '13 months'));
     PERFORM record_step('audit archive', started, affected);
+    IF history_is_partitioned() THEN
+      started := clock_timestamp();
+      SELECT count(*) INTO affected FROM history_archive(keep_history);
+      PERFORM record_step('history archive', started, affected);
+    END IF;
   ELSE
     RAISE WARNING 'the audit log is neither sealed nor archived: this transaction sees the past' USING HINT = 'Call maintain() by itself.';
   END IF;
@@ -94,7 +101,7 @@ END
 $$ SET search_path FROM CURRENT;
 COMMENT ON PROCEDURE maintain(interval) IS
   'The guide''s regular maintenance: removes expired sessions, old attempts to sign in and requests for passwords, expires invitations, makes audit partitions ahead, moves history older than keep_history '
-  'to its archive, tells of tickets due soon, rolls up figures, merges search indexes, refreshes statistics, seals the audit log and detaches its months older '
+  'to its archive (whole months after partition_history()), tells of tickets due soon, rolls up figures, merges search indexes, refreshes statistics, seals the audit log and detaches its months older '
   'than keep_history (13 months at least). For the desk''s owner; '
   'safe to run twice, also at once. Error: 22023 keep_history below a day.';
 REVOKE ALL ON PROCEDURE maintain(interval) FROM PUBLIC;

@@ -26,6 +26,7 @@ CREATE INDEX task_history_transaction ON task_history USING brin (transaction_id
 CREATE TABLE task_history_archive (LIKE task_history INCLUDING COMMENTS, archived_at timestamptz NOT NULL DEFAULT now());
 ALTER TABLE task_history_archive ADD PRIMARY KEY (id);
 CREATE INDEX task_history_archive_task ON task_history_archive (task_id);
+CREATE INDEX task_history_archive_transaction ON task_history_archive USING brin (transaction_id) WITH (pages_per_range = 32);
 COMMENT ON TABLE task_history_archive IS 'What was deleted from task_history: retention moves, it does not destroy.';
 
 -- The columns of a fixed width come first, so that none is padded; every byte here is one more byte of WAL a changed row.
