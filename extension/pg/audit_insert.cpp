@@ -153,18 +153,42 @@ Oid partition_for(Relation log, TimestampTz at) {
 
 // --- writing
 
+void use_executor(Insertion &insertion) {
+    if (insertion.estate)
+        return;
+    insertion.estate = CreateExecutorState();
+    insertion.result = makeNode(ResultRelInfo);
+    InitResultRelInfo(insertion.result, insertion.table, 0, nullptr, 0);
+    if (!insertion.is_plain)
+        ExecOpenIndices(insertion.result, false);
+}
+
 void open_target(Insertion &insertion, Oid table) {
     insertion.target = table;
     insertion.table = table_open(table, RowExclusiveLock);
     if (insertion.table->rd_rel->relkind != RELKIND_RELATION)
         report_wrong_kind(insertion.table);
     insertion.layout = layout_of(insertion.table, insertion.shape);
-    insertion.estate = CreateExecutorState();
-    insertion.result = makeNode(ResultRelInfo);
-    InitResultRelInfo(insertion.result, insertion.table, 0, nullptr, 0);
-    ExecOpenIndices(insertion.result, false);
+    insertion.estate = nullptr;
+    insertion.is_plain = open_plain_indexes(insertion.indexes, insertion.table);
+    if (!insertion.is_plain)
+        use_executor(insertion);
     insertion.slot_count = insertion.filled = 0;
     insertion.defaults = nullptr;
+}
+
+void fill_indexes(Insertion &insertion) {
+    if (insertion.is_plain) {
+        fill_plain_indexes(insertion.indexes, insertion.table, insertion.slots, insertion.filled);
+        if (insertion.estate)
+            ResetPerTupleExprContext(insertion.estate);
+        return;
+    }
+    for (int i = 0; i < insertion.filled; ++i) {
+        if (insertion.result->ri_NumIndices > 0)
+            compat::insert_index_tuples(insertion.result, insertion.slots[i], insertion.estate);
+        ResetPerTupleExprContext(insertion.estate);
+    }
 }
 
 void write_filled(Insertion &insertion) {
@@ -174,11 +198,7 @@ void write_filled(Insertion &insertion) {
         table_tuple_insert(insertion.table, insertion.slots[0], command, options, nullptr);
     else if (insertion.filled > 1)
         table_multi_insert(insertion.table, insertion.slots, insertion.filled, command, options, nullptr);
-    for (int i = 0; i < insertion.filled; ++i) {
-        if (insertion.result->ri_NumIndices > 0)
-            compat::insert_index_tuples(insertion.result, insertion.slots[i], insertion.estate);
-        ResetPerTupleExprContext(insertion.estate);
-    }
+    fill_indexes(insertion);
     for (int i = 0; i < insertion.filled; ++i)
         ExecClearTuple(insertion.slots[i]);
     insertion.filled = 0;
@@ -186,10 +206,14 @@ void write_filled(Insertion &insertion) {
 
 void close_target(Insertion &insertion) {
     write_filled(insertion);
-    ExecCloseIndices(insertion.result);
     for (int i = 0; i < insertion.slot_count; ++i)
         ExecDropSingleTupleTableSlot(insertion.slots[i]);
-    FreeExecutorState(insertion.estate);
+    if (insertion.is_plain)
+        close_plain_indexes(insertion.indexes);
+    else
+        ExecCloseIndices(insertion.result);
+    if (insertion.estate)
+        FreeExecutorState(insertion.estate);
     table_close(insertion.table, NoLock);
 }
 
@@ -212,6 +236,7 @@ Datum clipped(Datum value, int32 longest) {
 // Columns that somebody added to the log: what an INSERT that does not name them would do.
 void fill_own_columns(Insertion &insertion, TupleTableSlot *slot) {
     const TupleDesc row = RelationGetDescr(insertion.table);
+    use_executor(insertion);
     ExprContext *const context = GetPerTupleExprContext(insertion.estate);
     for (int i = 0; i < row->natts; ++i) {
         const Form_pg_attribute attribute = TupleDescAttr(row, i);
@@ -281,13 +306,16 @@ void begin_insert(Insertion &insertion, Oid log, const LogShape *shape) {
 }
 
 void insert_row(Insertion &insertion, const LogRow &row) {
-    Oid target = RelationGetRelid(insertion.log);
-    if (insertion.log->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
-        target = partition_for(insertion.log, DatumGetTimestampTz(row.values[insertion.shape->time_column]));
-    if (target != insertion.target) {
-        if (OidIsValid(insertion.target))
-            close_target(insertion);
-        open_target(insertion, target);
+    const TimestampTz time = DatumGetTimestampTz(row.values[insertion.shape->time_column]);
+    if (!OidIsValid(insertion.target) || time != insertion.time) {
+        const Oid target = insertion.log->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ? partition_for(insertion.log, time)
+                                                                                       : RelationGetRelid(insertion.log);
+        if (target != insertion.target) {
+            if (OidIsValid(insertion.target))
+                close_target(insertion);
+            open_target(insertion, target);
+        }
+        insertion.time = time;
     }
     fill_slot(insertion, row);
 }

@@ -2,11 +2,8 @@
 // Everything here may raise a PostgreSQL error: use it inside call().
 #pragma once
 
+#include "pg/audit_index.h"
 #include "pg/audit_writer.h"
-
-extern "C" {
-#include <nodes/execnodes.h>
-}
 
 namespace ticketflow::pg::audit {
 
@@ -20,9 +17,12 @@ struct Insertion {
     const LogShape *shape;
     Oid target; // the log or the partition that is open; InvalidOid: none
     Relation table;
+    TimestampTz time;        // of the row before: the next of that time has the same target
     const Layout *layout;
+    bool is_plain;           // its indexes are filled without the executor
+    PlainIndexes indexes;
+    EState *estate;          // null until something needs the executor
     ResultRelInfo *result;
-    EState *estate;
     TupleTableSlot *slots[kRowsPerInsert];
     ExprState **defaults; // of the target's own columns, once needed
     int slot_count;

@@ -189,6 +189,35 @@ void JsonObject::add_document(const JsonKey &key, Jsonb *value) {
     }
 }
 
+void JsonObject::add_texts(const JsonKey &key, const Datum *values, const bool *nulls, int count) {
+    size_t bytes = sizeof(uint32) + sizeof(JEntry) * static_cast<size_t>(count);
+    const size_t data_at = bytes;
+    for (int i = 0; i < count; ++i)
+        bytes += nulls[i] ? 0 : VARSIZE_ANY_EXHDR(DatumGetPointer(values[i]));
+    JsonbContainer *const array = static_cast<JsonbContainer *>(palloc(bytes));
+    array->header = static_cast<uint32>(count) | JB_FARRAY;
+    char *const data = reinterpret_cast<char *>(array) + data_at;
+    uint32 end = 0;
+    for (int i = 0; i < count; ++i) {
+        const uint32 length = nulls[i] ? 0 : static_cast<uint32>(VARSIZE_ANY_EXHDR(DatumGetPointer(values[i])));
+        if (length > 0)
+            memcpy(data + end, VARDATA_ANY(DatumGetPointer(values[i])), length);
+        end += length;
+        array->children[i] = entry_of(nulls[i] ? JENTRY_ISNULL : JENTRY_ISSTRING, i, end, length);
+    }
+    open_member(key, JENTRY_ISCONTAINER, array, bytes);
+    append_bytes(&text_, "[", 1);
+    for (int i = 0; i < count; ++i) {
+        if (i > 0)
+            append_bytes(&text_, ", ", 2);
+        if (nulls[i])
+            append_bytes(&text_, "null", 4);
+        else
+            append_json_string(&text_, VARDATA_ANY(DatumGetPointer(values[i])), VARSIZE_ANY_EXHDR(DatumGetPointer(values[i])));
+    }
+    append_bytes(&text_, "]", 1);
+}
+
 Jsonb *JsonObject::finish() {
     appendStringInfoCharMacro(&text_, '}');
     size_t bytes = VARHDRSZ + sizeof(uint32) + 2 * sizeof(JEntry) * static_cast<size_t>(count_);

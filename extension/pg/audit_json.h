@@ -56,6 +56,8 @@ class JsonObject {
     void add_integer(const JsonKey &key, int64 value);
     void add_numeric(const JsonKey &key, Numeric value);
     void add_document(const JsonKey &key, Jsonb *value);
+    // An array of texts.
+    void add_texts(const JsonKey &key, const Datum *values, const bool *nulls, int count);
     // The finished object; text() holds its printed form.
     Jsonb *finish();
 

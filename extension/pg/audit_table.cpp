@@ -160,7 +160,7 @@ void find_key(Relation relation, Table &table) {
             continue;
         table.key[table.key_count++] = &table.columns[c];
         table.plain_key = table.plain_key && column.kind != Kind::numeric && column.kind != Kind::real &&
-                          column.kind != Kind::jsonb && column.kind != Kind::document;
+                          column.kind != Kind::jsonb && column.kind != Kind::document && column.kind != Kind::texts;
     }
 }
 

@@ -1,5 +1,6 @@
 #include "pg/audit_values.h"
 
+#include "core/audit/instant.h"
 #include "core/audit/sha256.h"
 
 extern "C" {
@@ -7,6 +8,7 @@ extern "C" {
 #include <catalog/pg_collation.h>
 #include <catalog/pg_type.h>
 #include <nodes/makefuncs.h>
+#include <utils/array.h>
 #include <utils/builtins.h>
 #include <utils/bytea.h>
 #include <utils/date.h>
@@ -79,6 +81,8 @@ Kind kind_of(Oid type) {
     case TIMESTAMPTZOID: return Kind::datetime;
     case JSONOID: return Kind::json;
     case JSONBOID: return Kind::jsonb;
+    case TEXTARRAYOID:
+    case VARCHARARRAYOID: return Kind::texts;
     default: break;
     }
     const bool many = OidIsValid(get_element_type(type)) || get_typtype(type) == TYPTYPE_COMPOSITE;
@@ -136,7 +140,7 @@ void describe_column(Column &column, Form_pg_attribute attribute, MemoryContext 
     column.has_equality = OidIsValid(entry->eq_opr) && category != TYPCATEGORY_STRING && column.type != JSONBOID;
     if (column.has_equality)
         fmgr_info_cxt(entry->eq_opr_finfo.fn_oid, &column.equality, context);
-    if (column.kind == Kind::document) {
+    if (column.kind == Kind::document || column.kind == Kind::texts) {
         fmgr_info_cxt(F_TO_JSONB, &column.to_document, context);
         Node *const argument = reinterpret_cast<Node *>(makeNullConst(column.type, -1, InvalidOid));
         fmgr_info_set_expr(reinterpret_cast<Node *>(makeFuncExpr(F_TO_JSONB, JSONBOID, list_make1(argument), InvalidOid,
@@ -168,6 +172,37 @@ int begin_plain_names() {
     return level;
 }
 
+// What JsonEncodeDateTime() writes, under the settings of PlainOutput.
+void add_datetime(JsonObject &object, const Column &column, Datum value) {
+    constexpr int64 kEpoch = static_cast<int64>(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+    static_assert(core::audit::kLongestInstant + sizeof "+00:00" < MAXDATELEN);
+    char buffer[MAXDATELEN + 1];
+    size_t length = 0;
+    if (column.type != DATEOID && !TIMESTAMP_NOT_FINITE(DatumGetTimestamp(value)))
+        length = core::audit::write_instant(DatumGetTimestamp(value) + kEpoch, buffer);
+    if (length == 0) {
+        JsonEncodeDateTime(buffer, value, column.type, nullptr);
+        length = strlen(buffer);
+    } else if (column.type == TIMESTAMPTZOID) {
+        memcpy(buffer + length, "+00:00", 6);
+        length += 6;
+    }
+    object.add_string(column.key, buffer, length);
+}
+
+// False where to_jsonb() must do it: arrays of arrays, and what is too large.
+bool add_texts(JsonObject &object, const Column &column, Datum value) {
+    ArrayType *const array = DatumGetArrayTypeP(value);
+    if (ARR_NDIM(array) > 1 || VARSIZE(array) > kLargestValue || object.stored_bytes() + VARSIZE(array) > kLargestRow)
+        return false;
+    Datum *values;
+    bool *nulls;
+    int count;
+    deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_INT, &values, &nulls, &count);
+    object.add_texts(column.key, values, nulls, count);
+    return true;
+}
+
 void add_known_value(JsonObject &object, const Column &column, Datum value) {
     switch (column.kind) {
     case Kind::boolean: object.add_bool(column.key, DatumGetBool(value)); return;
@@ -187,12 +222,11 @@ void add_known_value(JsonObject &object, const Column &column, Datum value) {
     }
     case Kind::text:
     case Kind::json: add_varlena_text(object, column, value); return;
-    case Kind::datetime: {
-        char buffer[MAXDATELEN + 1];
-        JsonEncodeDateTime(buffer, value, column.type, nullptr);
-        object.add_string(column.key, buffer, strlen(buffer));
-        return;
-    }
+    case Kind::datetime: add_datetime(object, column, value); return;
+    case Kind::texts:
+        if (add_texts(object, column, value))
+            return;
+        [[fallthrough]];
     case Kind::document:
     case Kind::jsonb: {
         // A compressed or external value of the row must stay the row's: work on a copy.

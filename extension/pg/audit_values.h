@@ -21,7 +21,8 @@ enum class Kind : uint8 {
     datetime,
     json,     // kept as its text: a json may hold what jsonb refuses
     jsonb,
-    document, // arrays and row types, through to_jsonb
+    texts,    // an array of texts
+    document, // other arrays and row types, through to_jsonb
     output,   // any other type: its output function's text
 };
 

@@ -15,8 +15,11 @@ extern "C" {
 namespace ticketflow::pg::audit {
 namespace {
 
-constexpr int kMostPendingRows = 500;
+constexpr int kMostPendingRows = 3 * kRowsPerInsert;
 constexpr Size kMostPendingBytes = 4 * 1024 * 1024;
+constexpr Size kFirstPiece = 4 * 1024, kLargestPiece = 1024 * 1024;
+// Batches from this size on keep their memory for the next one: to return it and get it anew costs a page fault a few rows.
+constexpr int kLargeBatch = 64;
 
 struct Pending {
     LogRow row;
@@ -32,7 +35,10 @@ struct Batch {
     Pending *rows;
     int count;
     int capacity;
-    Size bytes;
+    char *piece; // of memory for values, the newest
+    Size piece_size, piece_used;
+    Size bytes; // of all values
+    bool in_pieces; // more than one holds values
     SubTransactionId locked_by; // the subtransaction whose lock keeps the log as it was described; invalid: none
 };
 
@@ -42,6 +48,42 @@ const PlannedStmt *statement;
 ExecutorFinish_hook_type next_finish_hook;
 ExecutorEnd_hook_type next_end_hook;
 ProcessUtility_hook_type next_utility_hook;
+
+void forget_memory(Batch &batch) {
+    MemoryContextReset(batch.memory);
+    batch.rows = nullptr;
+    batch.capacity = 0;
+    batch.piece = nullptr;
+    batch.piece_size = 0;
+    batch.in_pieces = false;
+}
+
+// For the values of one row.
+char *take(Batch &batch, Size bytes) {
+    if (!batch.piece || bytes > batch.piece_size - batch.piece_used) {
+        batch.in_pieces = batch.piece != nullptr;
+        batch.piece_size = Max(bytes, batch.piece_size == 0 ? kFirstPiece : Min(2 * batch.piece_size, kLargestPiece));
+        batch.piece = static_cast<char *>(MemoryContextAlloc(batch.memory, batch.piece_size));
+        batch.piece_used = 0;
+    }
+    char *const place = batch.piece + batch.piece_used;
+    batch.piece_used += bytes;
+    return place;
+}
+
+// All rows are written: what one piece could hold needs no new memory next time.
+void empty(Batch &batch, int written) {
+    const Size needed = batch.bytes;
+    const bool again = batch.in_pieces && written >= kLargeBatch && needed <= kLargestPiece;
+    if (batch.in_pieces || written < kLargeBatch)
+        forget_memory(batch);
+    if (again) {
+        batch.piece_size = needed + needed / 8;
+        batch.piece = static_cast<char *>(MemoryContextAlloc(batch.memory, batch.piece_size));
+    }
+    batch.piece_used = 0;
+    batch.bytes = 0;
+}
 
 // Writes the rows of the current subtransaction; those of an outer one, whose statement still runs, stay.
 void write_batch(Batch &batch) {
@@ -59,12 +101,6 @@ void write_batch(Batch &batch) {
     }
     end_insert(insertion);
     batch.count = kept;
-    if (kept == 0) {
-        batch.rows = nullptr;
-        batch.capacity = 0;
-        batch.bytes = 0;
-        MemoryContextReset(batch.memory);
-    }
 }
 
 // Set while rows are being written: what an index of a log runs must not write them a second time.
@@ -77,9 +113,17 @@ void write_pending() {
     for (Batch *batch = batches; batch; batch = batch->next) {
         if (batch->count == 0)
             continue;
-        MemoryContext const before = MemoryContextSwitchTo(batch->memory);
+        const int count = batch->count;
+        // A large batch keeps its memory, so what is done to write it needs its own.
+        const bool large = count >= kLargeBatch;
+        MemoryContext const work = large ? AllocSetContextCreate(CurTransactionContext, "ticketflow log writing", ALLOCSET_DEFAULT_SIZES) : batch->memory;
+        MemoryContext const before = MemoryContextSwitchTo(work);
         write_batch(*batch);
         MemoryContextSwitchTo(before);
+        if (large)
+            MemoryContextDelete(work);
+        if (batch->count == 0)
+            empty(*batch, count);
     }
     writing = false;
 }
@@ -128,7 +172,7 @@ void copy_value(char *to, Datum value, int16 length, Size size) {
 }
 
 // All values of the row in one piece of memory; returns its size.
-Size copy_row(LogRow &to, const LogRow &from, const LogShape &shape, MemoryContext memory) {
+Size copy_row(LogRow &to, const LogRow &from, const LogShape &shape, Batch &batch) {
     to = from;
     Size sizes[kMostLogColumns], total = 0;
     for (int c = 0; c < shape.count; ++c) {
@@ -139,7 +183,7 @@ Size copy_row(LogRow &to, const LogRow &from, const LogShape &shape, MemoryConte
         sizes[c] = copied_size(from.values[c], open ? from.open_length : int16{-1});
         total += MAXALIGN(sizes[c]);
     }
-    char *place = total > 0 ? static_cast<char *>(MemoryContextAlloc(memory, total)) : nullptr;
+    char *place = total > 0 ? take(batch, total) : nullptr;
     for (int c = 0; c < shape.count; ++c) {
         if (sizes[c] == 0)
             continue;
@@ -245,10 +289,12 @@ void at_subtransaction_event(SubXactEvent event, SubTransactionId mine, SubTrans
             batch->locked_by = event == SUBXACT_EVENT_ABORT_SUB    ? InvalidSubTransactionId
                                : event == SUBXACT_EVENT_COMMIT_SUB ? parent
                                                                    : batch->locked_by;
-        if (event == SUBXACT_EVENT_ABORT_SUB)
+        if (event == SUBXACT_EVENT_ABORT_SUB) {
             while (batch->count > 0 && batch->rows[batch->count - 1].subtransaction >= mine)
                 --batch->count;
-        else if (event == SUBXACT_EVENT_COMMIT_SUB)
+            if (batch->count == 0)
+                forget_memory(*batch);
+        } else if (event == SUBXACT_EVENT_COMMIT_SUB)
             for (int i = batch->count; i > 0 && batch->rows[i - 1].subtransaction >= mine; --i)
                 batch->rows[i - 1].subtransaction = parent;
     }
@@ -270,7 +316,7 @@ void add_row(Oid log, const LogShape *shape, const LogRow &row) {
     if (batch->count == batch->capacity)
         make_room(*batch);
     Pending &pending = batch->rows[batch->count];
-    batch->bytes += copy_row(pending.row, row, *shape, batch->memory);
+    batch->bytes += copy_row(pending.row, row, *shape, *batch);
     pending.subtransaction = GetCurrentSubTransactionId();
     ++batch->count;
     if ((statement_depth == 0 && !outer_statement_will_end()) || batch->count >= kMostPendingRows || batch->bytes > kMostPendingBytes)

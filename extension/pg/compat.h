@@ -86,8 +86,11 @@ inline TM_Result update_row(Relation relation, ItemPointer at, HeapTuple row, bo
 } // namespace ticketflow::pg
 
 extern "C" {
+#include <access/brin_revmap.h>
+#include <access/genam.h>
 #include <catalog/pg_attribute.h>
 #include <executor/executor.h>
+#include <storage/bufmgr.h>
 #include <utils/regproc.h>
 #include <utils/rel.h>
 #include <utils/relcache.h>
@@ -109,6 +112,46 @@ inline bool is_virtual_generated([[maybe_unused]] Form_pg_attribute attribute) {
     return attribute->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL;
 #else
     return false;
+#endif
+}
+
+// Which page ranges of a table a BRIN index has a summary for.
+class RangeMap {
+  public:
+    explicit RangeMap(Relation index) {
+#if PG_VERSION_NUM >= 170000
+        map_ = brinRevmapInitialize(index, &pages_per_range_);
+#else
+        map_ = brinRevmapInitialize(index, &pages_per_range_, nullptr);
+#endif
+    }
+    BlockNumber pages_per_range() const { return pages_per_range_; }
+    bool has_summary(BlockNumber first_page) {
+        Buffer buffer = InvalidBuffer;
+        OffsetNumber at;
+        Size size;
+#if PG_VERSION_NUM >= 170000
+        const bool found = brinGetTupleForHeapBlock(map_, first_page, &buffer, &at, &size, BUFFER_LOCK_SHARE) != nullptr;
+#else
+        const bool found = brinGetTupleForHeapBlock(map_, first_page, &buffer, &at, &size, BUFFER_LOCK_SHARE, nullptr) != nullptr;
+#endif
+        if (found)
+            LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+        if (BufferIsValid(buffer))
+            ReleaseBuffer(buffer);
+        return found;
+    }
+    void close() { brinRevmapTerminate(map_); }
+
+  private:
+    BrinRevmap *map_;
+    BlockNumber pages_per_range_;
+};
+
+// What an index kept between the rows of one statement.
+inline void end_index_inserts([[maybe_unused]] Relation index, [[maybe_unused]] IndexInfo *info) {
+#if PG_VERSION_NUM >= 170000
+    index_insert_cleanup(index, info);
 #endif
 }
 

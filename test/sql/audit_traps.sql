@@ -4,7 +4,7 @@
 SET search_path = public, ticketflow;
 CALL ticketflow.deploy();
 BEGIN;
-SELECT plan(36);
+SELECT plan(38);
 CREATE FUNCTION last_change(OUT l audit_log) LANGUAGE sql BEGIN ATOMIC SELECT a FROM audit_log a ORDER BY id DESC LIMIT 1; END;
 CREATE FUNCTION ops() RETURNS text LANGUAGE sql BEGIN ATOMIC SELECT string_agg(operation, ' ' ORDER BY id) FROM audit_log; END;
 CREATE FUNCTION clear() RETURNS void LANGUAGE sql BEGIN ATOMIC DELETE FROM audit_log; END;
@@ -131,6 +131,18 @@ SELECT is((SELECT count(*) FROM task_history WHERE created_at < now() - interval
 INSERT INTO task_history (task_id, field, change_type, created_at) VALUES (1, 'status', 'updated', now() - interval '2 years');
 DELETE FROM task_history WHERE created_at < NOW() - INTERVAL '1 year';
 SELECT is((SELECT count(*) FROM task_history_archive), 1::bigint, 'the guide''s clean-up moves rows to the archive');
+-- What the log writes by itself is what to_jsonb() writes: any day of 10,000 years, any text in an array.
+CREATE TABLE plain (at timestamptz, local timestamp, day date, tags text[], names varchar(60)[]);
+SELECT setseed(0.5) \g /dev/null
+INSERT INTO plain SELECT '0001-01-01 UTC'::timestamptz + (random() * 3155e14)::bigint * interval '1 us', '9999-12-31'::timestamp - (random() * 10 ^ (n % 18))::bigint * interval '1 us',
+  '0001-01-01'::date + n * 1200, ARRAY(SELECT CASE i % 5 WHEN 0 THEN NULL WHEN 1 THEN '' ELSE left(E'\\"\t\u0001ü漢' || md5(n::text), i % 40) END FROM generate_series(1, n % 70) i), NULL FROM generate_series(1, 3000) n;
+INSERT INTO plain VALUES ('infinity', '-infinity', NULL, '{}', '{a,NULL}'), ('0001-01-01 UTC', '10000-01-01', '4000-03-01 BC', '{{a,b},{c,d}}', '{}'),
+  ('0001-01-01 UTC'::timestamptz - interval '1 us', '2000-02-29 00:00:00.000001', NULL, '[5:6]={x,y}', NULL);
+SET LOCAL timezone = 'UTC';
+SELECT is((SELECT count(*) FROM plain p WHERE audit_image(p)::text = to_jsonb(p)::text), 3003::bigint, 'times and arrays are written as to_jsonb() writes them');
+CREATE TEMP TABLE images AS SELECT audit_image(p) AS image FROM plain p;
+SET LOCAL timezone = 'Asia/Kathmandu';
+SELECT is((SELECT count(*) FROM (SELECT audit_image(p) FROM plain p EXCEPT SELECT image FROM images) x), 0::bigint, 'in UTC, whatever the session''s zone');
 -- Columns that are computed when they are read (PostgreSQL 18) are nowhere in the row: not in the log, and not in what revert() writes.
 SELECT current_setting('server_version_num')::int >= 180000 AS has_virtual \gset
 \if :has_virtual

@@ -1,3 +1,4 @@
+#include "core/audit/instant.h"
 #include "core/audit/merkle.h"
 
 #include <gtest/gtest.h>
@@ -37,6 +38,25 @@ Digest defined_root(std::span<const Digest> leaves) {
 }
 
 } // namespace
+
+std::string instant(int64_t microseconds) {
+    char text[kLongestInstant];
+    return {text, write_instant(microseconds, text)};
+}
+
+TEST(Instant, KnownAnswers) {
+    EXPECT_EQ(instant(0), "1970-01-01T00:00:00");
+    EXPECT_EQ(instant(-1), "1969-12-31T23:59:59.999999");
+    EXPECT_EQ(instant(951'782'400'500'000), "2000-02-29T00:00:00.5");
+    EXPECT_EQ(instant(951'868'800'000'010), "2000-03-01T00:00:00.00001");
+    EXPECT_EQ(instant(-2'203'891'200'000'000), "1900-03-01T00:00:00");
+    EXPECT_EQ(instant(253'402'300'799'999'999), "9999-12-31T23:59:59.999999");
+    EXPECT_EQ(instant(253'402'300'800'000'000), "");
+    EXPECT_EQ(instant(-62'135'596'800'000'000), "0001-01-01T00:00:00");
+    EXPECT_EQ(instant(-62'135'596'800'000'001), "");
+    EXPECT_EQ(instant(INT64_MIN), "");
+    EXPECT_EQ(instant(INT64_MAX), "");
+}
 
 TEST(Sha256, KnownAnswers) {
     EXPECT_EQ(hex(sha256("abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
