@@ -10,12 +10,12 @@
 #include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <vector>
 #include <zlib.h>
 
 namespace ticketflow::loader {
 namespace {
 
-constexpr std::size_t kDigested = 64 * 1024;
 constexpr char kNeverUtf8 = '\xFF';
 
 [[noreturn]] void fail(const std::string &message, const std::string &hint = {}) {
@@ -26,15 +26,19 @@ bool is_utf8(const std::string &name) {
     return name.empty() || strcasecmp(name.c_str(), "UTF-8") == 0 || strcasecmp(name.c_str(), "UTF8") == 0;
 }
 
-// Of the first bytes and the size: cheap for a file of any size, and a file that grew is another one.
-std::string file_digest(int file, std::uint64_t size) {
-    std::string head(kDigested, '\0');
-    const ssize_t got = pread(file, head.data(), head.size(), 0);
-    head.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+// Of every byte: a file that was mended where nothing had been read yet is another one. Reading it once more takes about a
+// hundredth of the time that the tickets in it take.
+std::string file_digest(int file) {
+    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+    EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr);
+    std::vector<char> part(1 << 20);
+    off_t at = 0;
+    for (ssize_t got; (got = pread(file, part.data(), part.size(), at)) > 0; at += got)
+        EVP_DigestUpdate(context.get(), part.data(), static_cast<std::size_t>(got));
     std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
     unsigned length = 0;
-    EVP_Digest(head.data(), head.size(), hash.data(), &length, EVP_sha256(), nullptr);
-    std::string result = std::to_string(size) + ":";
+    EVP_DigestFinal_ex(context.get(), hash.data(), &length);
+    std::string result;
     for (unsigned i = 0; i < length; i++) {
         constexpr std::string_view kHex = "0123456789abcdef";
         result += kHex[hash[i] >> 4];
@@ -71,7 +75,7 @@ Input::Input(const std::string &path, const std::string &encoding) : state_(std:
     }
     if (!standard && S_ISREG(about.st_mode)) {
         size_ = static_cast<std::uint64_t>(about.st_size);
-        digest_ = file_digest(file, size_);
+        digest_ = file_digest(file);
     }
     state_->file = gzdopen(file, "rb");
     if (state_->file == nullptr) {

@@ -134,36 +134,45 @@ def wait_for(condition, seconds=60):
     return False
 
 
+def cut_off(path, source, how):
+    """Starts an import, ends it after some 600 records and tells how many are loaded."""
+    running = subprocess.Popen(command(path, '--map', 'external_id=id', '--batch', '200', source=source), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    ok(wait_for(f"SELECT COALESCE((SELECT records >= 600 FROM import_runs WHERE source = '{source}'), false)"), f'an import runs ({source})')
+    if how == 'kill':
+        running.send_signal(signal.SIGKILL)
+    else:
+        sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ticketflow import'")
+    _, error = running.communicate(timeout=60)
+    ok(running.returncode == (-9 if how == 'kill' else 1), 'and is cut off', running.returncode, error)
+    if how == 'terminate':
+        ok(b'the same command goes on' in error, 'it says how to go on', error)
+    wait_for("SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'ticketflow import')")
+    return int(sql(f"SELECT records FROM import_runs WHERE source = '{source}'"))
+
+
 def resuming():
     rows = 4000
     content = 'id,title,description\n' + ''.join(f'R-{i},ticket {i},"line one\nline {i}"\n' for i in range(rows)) + 'R-x,bad,x,y\n'
-    first_number = sql("SELECT count(*) FROM tasks")
-    for name, cut_off in (('kill.csv', 'kill'), ('kill.csv.gz', 'terminate')):
-        source = cut_off
+    for name, source in (('kill.csv', 'kill'), ('kill.csv.gz', 'terminate')):
         path = write(name, content)
-        running = subprocess.Popen(command(path, '--map', 'external_id=id', '--batch', '200', source=source), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        ok(wait_for(f"SELECT COALESCE((SELECT records >= 600 FROM import_runs WHERE source = '{source}'), false)"), f'an import runs ({cut_off})')
-        if cut_off == 'kill':
-            running.send_signal(signal.SIGKILL)
-        else:
-            sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ticketflow import'")
-        _, error = running.communicate(timeout=60)
-        ok(running.returncode == (-9 if cut_off == 'kill' else 1), 'and is cut off', running.returncode, error)
-        if cut_off == 'terminate':
-            ok(b'the same command goes on' in error, 'it says how to go on', error)
-        wait_for("SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'ticketflow import')")
-        loaded = int(sql(f"SELECT records FROM import_runs WHERE source = '{source}'"))
+        loaded = cut_off(path, source, source)
         ok(600 <= loaded < rows, f'after {loaded} records')
         equal(sql(f"SELECT count(*) FROM task_sources WHERE source = '{source}'"), str(loaded), 'what is counted is there, and no more')
         other = load(path, '--map', 'external_id=id', '--batch', '200', source=source)
         equal((other.returncode, sums(other)), (3, (rows, 0, 0, 0, 1)), 'the same command ends it, with the sums of the whole', other.stderr)
-        ok(f'going on with run' in other.stderr.decode(), 'from where it stopped', other.stderr)
+        ok(b'going on with run' in other.stderr, 'from where it stopped', other.stderr)
         equal(sql(f"SELECT count(*), count(DISTINCT ticket_number), min(line), max(line) FROM task_sources JOIN tasks ON tasks.id = task_id WHERE source = '{source}'"),
              f'{rows}|{rows}|2|{rows * 2}', 'each record once, with its line')
         equal(sql(f"SELECT line FROM import_rejects JOIN import_runs r ON r.id = run_id WHERE source = '{source}'"), str(rows * 2 + 2), 'lines are counted from the top')
         again = load(path, '--map', 'external_id=id', source=source)
         equal(sums(again), (0, 0, rows, 0, 1), 'importing again changes nothing')
         equal(sql(f"SELECT string_agg(state, ',' ORDER BY id) FROM import_runs WHERE source = '{source}'"), 'done,done', 'both runs are done')
+
+    path = write('mended.csv', content)
+    loaded = cut_off(path, 'mended', 'terminate')
+    write('mended.csv', content.replace('R-x,bad,x,y', 'R-x,bad,x y'))
+    mended = load(path, '--map', 'external_id=id', '--batch', '200', source='mended')
+    equal((mended.returncode, sums(mended)), (0, (rows + 1 - loaded, 0, loaded, 0, 0)), 'a file that was mended meanwhile begins at the top', mended.stderr)
 
     hold = subprocess.Popen(['psql', '-XqAt', '-d', database], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     hold.stdin.write("SET search_path = public, ticketflow; BEGIN; SELECT import_lock('kill'); SELECT 'held';\n")
