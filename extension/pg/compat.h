@@ -50,6 +50,20 @@ inline void count_index_scan(IndexScanDesc scan) {
 #endif
 }
 
+// The file that holds a relation now; another one after REINDEX or TRUNCATE.
+struct RelationFile {
+    Oid space, database;
+    uint32 number;
+    bool operator==(const RelationFile &) const = default;
+};
+inline RelationFile file_of(Relation relation) {
+#if PG_VERSION_NUM >= 160000
+    return {relation->rd_locator.spcOid, relation->rd_locator.dbOid, relation->rd_locator.relNumber};
+#else
+    return {relation->rd_node.spcNode, relation->rd_node.dbNode, relation->rd_node.relNode};
+#endif
+}
+
 // Whether the current user owns a relation.
 inline bool owns_relation(Oid relation) {
 #if PG_VERSION_NUM >= 160000

@@ -9,6 +9,9 @@ constexpr unsigned kKnownOccurrences = 4;
 constexpr Score kUnknown = UINT64_MAX;
 // Shorter lists do not repay the memory.
 constexpr uint32_t kWorthKnowing = 512;
+// In place of a document: a hit of another segment. It comes after all documents with the same score, so that it never
+// displaces one that its place may put first.
+constexpr Tid kElsewhere = UINT64_MAX;
 
 // Several lists as one: occurrences in the same document are added up.
 void unite(std::vector<Posting> &postings) {
@@ -51,8 +54,11 @@ SlotTerms resolve(SegmentReader &segment, const Slot &slot, const std::function<
 
 SegmentSearch::SegmentSearch(SegmentReader &segment, const Query &query, const Model &model, std::vector<SlotTerms> &terms,
                              TopK &top, Judge *judge, const std::function<void()> &pause)
-    : segment_(segment), query_(query), model_(model), top_(top), judge_(judge), pause_(pause),
+    : segment_(segment), query_(query), model_(model), result_(top), top_(top.size(), {}), judge_(judge), pause_(pause),
       by_slot_(query.slots.size()), present_(query.slots.size()), open_(query.gate.open()) {
+    if (top.size() != SIZE_MAX)
+        for (const Hit &hit : top.hits())
+            top_.offer(hit.score, kElsewhere);
     for (unsigned field = 0; field < kFields; ++field)
         tables_[field] = model.table(field);
     lanes_.reserve(query.slots.size());
@@ -157,6 +163,17 @@ inline Score SegmentSearch::score_here(Lane &lane, uint32_t document) {
 }
 
 void SegmentSearch::run() {
+    walk();
+    deliver();
+}
+
+void SegmentSearch::deliver() {
+    for (const Hit &hit : top_.take_in_order_of_place())
+        if (hit.place != kElsewhere)
+            result_.offer(hit.score, segment_.place(static_cast<uint32_t>(hit.place)));
+}
+
+void SegmentSearch::walk() {
     for (const unsigned slot : query_.gate.required())
         if (!by_slot_[slot])
             return;
@@ -217,9 +234,14 @@ void SegmentSearch::occurrences(unsigned slot, std::vector<Occurrence> &found) {
     }
 }
 
+bool SegmentSearch::comes_after(uint32_t document, Score score) {
+    const std::optional<Hit> &after = result_.after();
+    return !after || score < after->score || (score == after->score && segment_.place(document) > after->place);
+}
+
 void SegmentSearch::consider(uint32_t document, Score score) {
-    if (top_.wants(score) && !segment_.dead(document) && passes(document))
-        top_.offer(score, segment_.place(document));
+    if (top_.wants(score) && comes_after(document, score) && !segment_.dead(document) && passes(document))
+        top_.offer(score, document);
 }
 
 // With no score known yet: adds up what every lane gives.

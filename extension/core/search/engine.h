@@ -67,6 +67,9 @@ class SegmentSearch final : private Evidence {
     };
 
     void add_lane(unsigned slot, SlotTerms &terms);
+    void walk();
+    void deliver();
+    bool comes_after(uint32_t document, Score score);
     void walk_required();
     void walk_required_block(std::vector<Lane *> &required, const std::vector<Lane *> &optional, Score rest);
     void walk_one(Lane &lane);
@@ -98,7 +101,8 @@ class SegmentSearch final : private Evidence {
     SegmentReader &segment_;
     const Query &query_;
     const Model &model_;
-    TopK &top_;
+    TopK &result_;
+    TopK top_; // by document in place of place: in a segment both are in the same order, and places cost a look at other pages
     Judge *const judge_;
     const std::function<void()> &pause_;
     std::array<const double *, kFields> tables_{};

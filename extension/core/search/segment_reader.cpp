@@ -6,6 +6,7 @@ namespace ticketflow::core::search {
 
 namespace {
 constexpr uint32_t kLengthsAtOnce = 1024;
+constexpr size_t kKeptNodes = 64;
 constexpr size_t kMaxNode = kNodeSize + 3 * kMaxWord;
 } // namespace
 
@@ -77,11 +78,25 @@ bool SegmentReader::dead(uint32_t row) {
     return *byte >> (row % 8) & 1;
 }
 
+Bytes SegmentReader::upper_node(uint64_t offset, uint64_t size) {
+    if (const auto kept = upper_nodes_.find(offset); kept != upper_nodes_.end() && kept->second.size() == size)
+        return kept->second;
+    Bytes bytes(size);
+    source_.read(offset, size, bytes.data());
+    if (upper_nodes_.size() < kKeptNodes)
+        upper_nodes_.emplace(offset, bytes);
+    return bytes;
+}
+
 void DictionaryCursor::open(Node &node, uint64_t offset, uint64_t size, uint8_t kind) {
     if (size == 0 || size > kMaxNode || offset > segment_.footer().lengths || size > segment_.footer().lengths - offset)
         corrupted("a dictionary node is out of range");
-    node.bytes.resize(size);
-    segment_.source().read(offset, size, node.bytes.data());
+    if (kind == 0) {
+        node.bytes.resize(size);
+        segment_.source().read(offset, size, node.bytes.data());
+    } else {
+        node.bytes = segment_.upper_node(offset, size);
+    }
     node.key.clear();
     Reader reader(node.bytes.data(), node.bytes.size());
     if (reader.byte() != kind)

@@ -5,6 +5,7 @@
 #include "core/search/stream.h"
 
 #include <string>
+#include <unordered_map>
 
 namespace ticketflow::core::search {
 
@@ -41,6 +42,13 @@ class SegmentReader {
     // Says that no row is marked dead, so that dead() need not look.
     void assume_alive() noexcept { all_alive_ = true; }
     bool dead(uint32_t row);
+    // Rows may have died since: to be called before a reader is used for another search.
+    void forget_dead() noexcept {
+        all_alive_ = false;
+        dead_window_.forget();
+    }
+    // A node of the dictionary's upper levels; those read first are kept.
+    Bytes upper_node(uint64_t offset, uint64_t size);
 
   private:
     void load_lengths(uint32_t document);
@@ -49,6 +57,7 @@ class SegmentReader {
     Footer footer_;
     Window length_window_, offset_window_, place_window_, dead_window_;
     const uint8_t *lengths_ = nullptr;
+    std::unordered_map<uint64_t, Bytes> upper_nodes_; // by offset
     bool all_alive_ = false;
     uint32_t length_first_ = 0, length_count_ = 0;
 };

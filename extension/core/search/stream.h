@@ -57,6 +57,7 @@ class Window {
         }
         return bytes_.data() + (offset - from_);
     }
+    void forget() noexcept { held_ = 0; }
 
   private:
     uint64_t from_ = 0, held_ = 0;

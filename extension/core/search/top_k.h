@@ -20,6 +20,10 @@ class TopK {
   public:
     TopK(size_t k, std::optional<Hit> after) : k_(k), after_(after) {}
 
+    size_t size() const noexcept { return k_; }
+    const std::optional<Hit> &after() const noexcept { return after_; }
+    const std::vector<Hit> &hits() const noexcept { return hits_; } // in no order
+
     // A score below this one cannot get in.
     Score threshold() const noexcept { return hits_.size() < k_ ? 0 : hits_.front().score; }
     bool wants(Score score) const noexcept { return score >= threshold() && (!after_ || score <= after_->score); }
@@ -37,6 +41,11 @@ class TopK {
         }
         hits_.push_back(hit);
         std::push_heap(hits_.begin(), hits_.end());
+    }
+    // By place.
+    std::vector<Hit> take_in_order_of_place() {
+        std::sort(hits_.begin(), hits_.end(), [](const Hit &a, const Hit &b) { return a.place < b.place; });
+        return std::move(hits_);
     }
     // The best first.
     std::vector<Hit> take() {

@@ -214,6 +214,12 @@ PageSource::PageSource(Relation index, const SegmentEntry &entry)
     }
 }
 
+void PageSource::reopen(Relation index) {
+    index_ = index;
+    for (std::vector<bool> &part : trusted_)
+        part.assign(part.size(), false);
+}
+
 void PageSource::load_map(uint32 part) {
     PageCopy copy;
     read_page(index_, parts_[part], owner_, PageKind::map, copy);

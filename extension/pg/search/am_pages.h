@@ -138,6 +138,8 @@ class PageSource final : public engine::Source {
     PageSource(Relation index, const SegmentEntry &entry);
     uint64_t size() const override { return size_; }
     void read(uint64_t offset, size_t length, uint8_t *to) override;
+    // For another query: pages may have been damaged since they were read last.
+    void reopen(Relation index);
     BlockNumber block_of(uint32 page);
     // All pages of the map, the root last.
     std::vector<BlockNumber> map_blocks();
@@ -145,7 +147,7 @@ class PageSource final : public engine::Source {
   private:
     void load_map(uint32 part);
 
-    Relation const index_;
+    Relation index_;
     const uint64 owner_, size_;
     const BlockNumber root_;
     const uint32 pages_;

@@ -29,13 +29,13 @@ void add_own(Relation index, const engine::Query &query, engine::Statistics &sum
         for (const ChainEntry &chain : {meta.sealing, meta.pending})
             each_record(index, chain, [&](const uint8_t *record, size_t size) { pending.add(record, size, own); });
         for (uint32 i = 0; i < meta.segments; ++i) {
-            PageSource source(index, meta.segment[i]);
-            engine::SegmentReader segment(source);
-            own.documents += segment.documents();
+            std::unique_ptr<OpenSegment> open = open_segment(index, meta.segment[i]);
+            own.documents += open->reader.documents();
             for (unsigned field = 0; field < engine::kFields; ++field)
-                own.total_length[field] += segment.footer().total_length[field];
+                own.total_length[field] += open->reader.footer().total_length[field];
             for (unsigned slot = 0; slot < query.slots.size(); ++slot)
-                own.postings[slot] += engine::resolve(segment, query.slots[slot], kLookForInterrupts).postings;
+                own.postings[slot] += engine::resolve(open->reader, query.slots[slot], kLookForInterrupts).postings;
+            give_back(std::move(open));
         }
     });
     sum.documents += own.documents;
@@ -84,10 +84,16 @@ Search::Search(Relation index, const Question &question, bool results) : questio
         statistics_.postings.resize(question.query().slots.size());
     add_partners(index, question.query(), statistics_);
     model_.emplace(options_of(index), statistics_, question.query());
-    if (!results) {
-        segments_.clear();
-        sources_.clear();
-    }
+    if (!results)
+        give_segments_back();
+}
+
+Search::~Search() { give_segments_back(); }
+
+void Search::give_segments_back() noexcept {
+    for (std::unique_ptr<OpenSegment> &segment : segments_)
+        give_back(std::move(segment));
+    segments_.clear();
 }
 
 void Search::read_pending(Relation index, const Meta &meta) {
@@ -100,9 +106,8 @@ void Search::read_pending(Relation index, const Meta &meta) {
 
 void Search::add_segment(Relation index, const SegmentEntry &entry) {
     const engine::Query &query = question_.query();
-    sources_.push_back(std::make_unique<PageSource>(index, entry));
-    segments_.push_back(std::make_unique<engine::SegmentReader>(*sources_.back()));
-    engine::SegmentReader &segment = *segments_.back();
+    segments_.push_back(open_segment(index, entry));
+    engine::SegmentReader &segment = segments_.back()->reader;
     // A row that VACUUM marks later was dead to this query's snapshot already.
     if (entry.dead == 0)
         segment.assume_alive();
@@ -120,7 +125,7 @@ std::vector<engine::Hit> Search::best(size_t k, std::optional<engine::Hit> after
     engine::TopK top(k, after);
     pending_->search(*model_, top, &judge_);
     for (size_t i = 0; i < segments_.size(); ++i)
-        engine::SegmentSearch(*segments_[i], question_.query(), *model_, terms_[i], top, &judge_, kLookForInterrupts).run();
+        engine::SegmentSearch(segments_[i]->reader, question_.query(), *model_, terms_[i], top, &judge_, kLookForInterrupts).run();
     return top.take();
 }
 

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "core/search/pending.h"
-#include "pg/search/am_pages.h"
 #include "pg/search/am_query.h"
+#include "pg/search/am_segments.h"
 
 namespace ticketflow::pg::search {
 
@@ -11,6 +11,8 @@ class Search {
   public:
     // `question` must outlive the search. Without `results` only statistics are collected.
     Search(Relation index, const Question &question, bool results);
+    ~Search();
+    Search(const Search &) = delete;
 
     const engine::Statistics &statistics() const noexcept { return statistics_; }
     const engine::Model &model() const noexcept { return *model_; }
@@ -20,11 +22,11 @@ class Search {
   private:
     void read_pending(Relation index, const Meta &meta);
     void add_segment(Relation index, const SegmentEntry &entry);
+    void give_segments_back() noexcept;
 
     const Question &question_;
     engine::Statistics statistics_;
-    std::vector<std::unique_ptr<PageSource>> sources_;
-    std::vector<std::unique_ptr<engine::SegmentReader>> segments_;
+    std::vector<std::unique_ptr<OpenSegment>> segments_;
     std::vector<std::vector<engine::SlotTerms>> terms_; // a segment, a slot
     std::optional<engine::PendingSearch> pending_;
     std::optional<engine::Model> model_;
