@@ -34,9 +34,10 @@ BEGIN
       USING ERRCODE = 'lock_not_available', HINT = 'Wait until it ends, then deploy again; deploy is idempotent.';
   END IF;
   PERFORM pg_catalog.set_config('client_min_messages', 'warning', true), pg_catalog.set_config('standard_conforming_strings', 'on', true);
+  -- Nothing is read or written before it is known whose it is.
+  PERFORM @extschema@.deploy_check_strangers(desk, api, report);
   PERFORM @extschema@.deploy_check_other_desks(desk, api, report);
   PERFORM @extschema@.deploy_prepare(desk, api, report);
-  PERFORM @extschema@.deploy_check_strangers(desk, api, report);
 
   FOR script IN SELECT s.kind, s.name, s.body, pg_catalog.md5(s.body) AS checksum FROM @extschema@.desk_scripts() s LOOP
     PERFORM pg_catalog.set_config('search_path',
@@ -123,6 +124,8 @@ BEGIN
     EXECUTE pg_catalog.format('CREATE EXTENSION pgcrypto WITH SCHEMA %I', CASE
       WHEN pg_catalog.to_regnamespace('public') IS NOT NULL
        AND pg_catalog.has_schema_privilege('public', 'CREATE') THEN 'public' ELSE desk END);
+    -- Names are found in its schema too from now on.
+    PERFORM @extschema@.deploy_check_strangers(desk, api, report);
   END IF;
   EXECUTE pg_catalog.format(
     'CREATE TABLE IF NOT EXISTS %I.ticketflow_migrations ('
@@ -186,13 +189,14 @@ DECLARE
     SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname IN (desk, api, report)
     UNION SELECT e.extnamespace FROM pg_catalog.pg_extension e WHERE e.extname IN ('ticketflow', 'pgcrypto'));
   database_owner oid := (SELECT d.datdba FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database());
-  -- Superusers need no trick; the desk's owner, past and present, is whom it concerns; who owns the database has no right over superusers.
+  -- Superusers need no trick, and trust nobody else: neither who owns the database nor who owns the desk has a right over them.
+  -- Others trust the database's owner and the roles that they are members of.
   trusted oid[] := ARRAY(
     SELECT r.oid FROM pg_catalog.pg_roles r
      WHERE r.rolsuper OR r.rolname = CURRENT_USER
-        OR r.oid = (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass(pg_catalog.format('%I.ticketflow_desk', desk)))
-        OR r.oid = database_owner AND NOT (SELECT me.rolsuper FROM pg_catalog.pg_roles me WHERE me.rolname = CURRENT_USER));
-  scripts text := (SELECT pg_catalog.string_agg(s.body, E'\n') FROM @extschema@.desk_scripts() s WHERE s.kind <> 'migrations');
+        OR NOT (SELECT me.rolsuper FROM pg_catalog.pg_roles me WHERE me.rolname = CURRENT_USER)
+           AND (r.oid = database_owner OR pg_catalog.pg_has_role(CURRENT_USER, r.oid, 'MEMBER')));
+  scripts text := (SELECT 'ticketflow_desk ticketflow_migrations ' || pg_catalog.string_agg(s.body, ' ') FROM @extschema@.desk_scripts() s);
   it record;
 BEGIN
   FOR it IN
@@ -227,9 +231,11 @@ BEGIN
     SELECT 'operator', o.oid::regoperator::text, o.oprowner FROM pg_catalog.pg_operator o
      WHERE o.oprnamespace = ANY (schemas)
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_operator'::regclass AND d.objid = o.oid AND d.deptype = 'e')
-    UNION ALL
-    SELECT 'view', c.oid::regclass::text, c.relowner FROM pg_catalog.pg_class c
-     WHERE c.relnamespace = ANY (schemas) AND c.relkind = 'v' AND pg_catalog.strpos(scripts, 'VIEW ' || c.relname || ' ') > 0
+    UNION ALL -- CREATE TABLE IF NOT EXISTS and CREATE OR REPLACE VIEW would take it for the desk's, with its triggers and checks
+    SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table' WHEN 'S' THEN 'sequence'
+                          WHEN 'c' THEN 'type' ELSE 'table' END, c.oid::regclass::text, c.relowner FROM pg_catalog.pg_class c
+     WHERE c.relnamespace = ANY (schemas) AND c.relkind NOT IN ('i', 'I', 't') AND c.relowner <> ALL (trusted)
+       AND scripts ~ ('\m' || pg_catalog.regexp_replace(c.relname, '\W', '\\\&', 'g') || '\M')
   LOOP
     CONTINUE WHEN it.owner = ANY (trusted);
     RAISE EXCEPTION '% % belongs to role "%"', it.kind, it.name, pg_catalog.pg_get_userbyid(it.owner)
@@ -239,4 +245,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.deploy_check_strangers(text, text, text) IS
-  'Private to deploy(): refuses schemas of a stranger, schemas in which everybody may create, and a stranger''s functions, operators or views in them (42501).';
+  'Private to deploy(): refuses schemas of a stranger, schemas in which everybody may create, and in them a stranger''s functions and operators, and tables and views of the desk''s names (42501).';

@@ -2,7 +2,7 @@
 -- CALL ticketflow.deploy(): a desk from nothing, again, beside another, and refused.
 \set ECHO none
 BEGIN;
-SELECT plan(31);
+SELECT plan(36);
 
 SELECT lives_ok('CALL ticketflow.deploy()', 'deploys into public, api and report');
 CREATE TEMP TABLE applied AS SELECT * FROM ticketflow_migrations;
@@ -45,6 +45,22 @@ CREATE SCHEMA left_over;
 CREATE FUNCTION left_over.lower(varchar) RETURNS text LANGUAGE sql AS 'SELECT $1::text';
 ALTER FUNCTION left_over.lower(varchar) OWNER TO test_stranger;
 SELECT throws_ok($$CALL ticketflow.deploy('left_over', 'left_api', 'left_report')$$, '42501', NULL, 'so is one with something that she left there, whatever its name');
+CREATE SCHEMA trap;
+CREATE FUNCTION trap.spring() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''sprung as %'', CURRENT_USER; END';
+CREATE TABLE trap.ticketflow_desk (singleton boolean PRIMARY KEY DEFAULT true, api_schema text NOT NULL, report_schema text NOT NULL, deployed_at timestamptz NOT NULL DEFAULT now());
+CREATE TRIGGER spring BEFORE INSERT ON trap.ticketflow_desk FOR EACH ROW EXECUTE FUNCTION trap.spring();
+ALTER TABLE trap.ticketflow_desk OWNER TO test_stranger;
+SELECT throws_ok($$CALL ticketflow.deploy('trap', 'trap_api', 'trap_report')$$, '42501', NULL, 'nor is anything written to a table that she left there');
+DROP FUNCTION trap.spring() CASCADE;
+SELECT throws_ok($$CALL ticketflow.deploy('trap', 'trap_api', 'trap_report')$$, '42501', 'table trap.ticketflow_desk belongs to role "test_stranger"', 'and having made the mark of a desk makes nobody trusted');
+ALTER SCHEMA trap OWNER TO test_stranger;
+SELECT throws_ok($$CALL ticketflow.deploy('trap', 'trap_api', 'trap_report')$$, '42501', 'schema "trap" belongs to role "test_stranger"', 'not even in a schema of her own');
+CREATE SCHEMA shared;
+CREATE TABLE shared.payroll (id int);
+ALTER TABLE shared.payroll OWNER TO test_stranger;
+SELECT lives_ok($$CALL ticketflow.deploy('shared', 'shared_api', 'shared_report')$$, 'a table of a name that no desk has is no matter');
+ALTER TABLE shared.users OWNER TO test_stranger;
+SELECT throws_ok($$CALL ticketflow.deploy('shared', 'shared_api', 'shared_report')$$, '42501', 'table shared.users belongs to role "test_stranger"', 'a table of the desk that was given away is');
 SAVEPOINT owned;
 SELECT format('ALTER DATABASE %I OWNER TO test_stranger', current_database()) \gexec
 SELECT throws_ok('CALL ticketflow.deploy()', '42501', 'schema "public" belongs to role "test_stranger"', 'a superuser deploys into no schema of the owner of a database');
