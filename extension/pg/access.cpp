@@ -1,5 +1,6 @@
 // current_user_id(): the setting app.current_user_id where the login role may speak for users, else the login's own user.
 #include "pg/access.h"
+#include "pg/access_explain.h"
 #include "pg/datum.h"
 #include "pg/desk.h"
 
@@ -64,15 +65,6 @@ Oid schema_owner(Oid schema) {
     if (!HeapTupleIsValid(tuple))
         return InvalidOid;
     const Oid owner = reinterpret_cast<Form_pg_namespace>(GETSTRUCT(tuple))->nspowner;
-    ReleaseSysCache(tuple);
-    return owner;
-}
-
-Oid table_owner(Oid table) {
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
-    if (!HeapTupleIsValid(tuple))
-        return InvalidOid;
-    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
     ReleaseSysCache(tuple);
     return owner;
 }
@@ -167,6 +159,15 @@ std::optional<std::string_view> current_user(Oid desk) {
     return std::nullopt;
 }
 
+Oid table_owner(Oid table) {
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
+    if (!HeapTupleIsValid(tuple))
+        return InvalidOid;
+    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+    ReleaseSysCache(tuple);
+    return owner;
+}
+
 uint64 setting_changes() { return times_set; }
 
 // Sessions set it before the library is there as well: PostgreSQL hands such a value over.
@@ -177,6 +178,7 @@ void init() {
                                    note_change, nullptr);
     });
     define_settings_key();
+    guard_plans();
 }
 
 } // namespace ticketflow::pg::access

@@ -27,6 +27,7 @@ extern "C" {
 #include <utils/snapmgr.h>
 #include <commands/vacuum.h>
 #include <pgstat.h>
+#include <tcop/dest.h>
 #include <utils/rel.h>
 }
 
@@ -71,6 +72,15 @@ inline bool owns_relation(Oid relation) {
 #else
     return pg_class_ownercheck(relation, GetUserId());
 #endif
+}
+
+// Where EXPLAIN ANALYZE sends the rows.
+inline bool discards_rows(CommandDest destination) {
+#if PG_VERSION_NUM >= 170000
+    if (destination == DestExplainSerialize)
+        return true;
+#endif
+    return destination == DestNone || destination == DestIntoRel;
 }
 
 // Whether the current user may call a function.

@@ -70,3 +70,50 @@ COMMENT ON FUNCTION @extschema@.settings_key() IS
   'ticketflow.settings_key_file names. For the functions that encrypt and decrypt; grant it to the owner of a desk only. '
   'Error: 55000 no file is named, or it cannot be used.';
 REVOKE ALL ON FUNCTION @extschema@.settings_key() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION @extschema@.hide_statistics(hidden boolean DEFAULT true) RETURNS bigint
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  -- What tells how many rows a table has, how they change, and how large it is.
+  functions regprocedure[] := ARRAY(
+    SELECT p.oid FROM pg_catalog.pg_proc p
+     WHERE p.pronamespace = 'pg_catalog'::regnamespace
+       AND (p.proname LIKE 'pg\_stat\_get\_%' AND p.proargtypes = '26'
+            OR p.proname IN ('pg_relation_size', 'pg_table_size', 'pg_indexes_size', 'pg_total_relation_size', 'pg_database_size')));
+  columns text := (
+    SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
+     WHERE a.attrelid = 'pg_catalog.pg_class'::regclass AND a.attname NOT IN ('reltuples', 'relpages', 'relallvisible', 'relallfrozen')
+       AND NOT a.attisdropped);
+  readers name[] := ARRAY(
+    SELECT DISTINCT pg_catalog.pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class c
+     WHERE c.relnamespace = ANY (@extschema@.desks()) AND c.relname = 'ticketflow_desk') || 'pg_read_all_stats'::name;
+  it text;
+BEGIN
+  IF NOT (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = CURRENT_USER) THEN
+    RAISE EXCEPTION 'only a superuser may change who reads the statistics of PostgreSQL'
+      USING ERRCODE = 'insufficient_privilege', HINT = 'They belong to the database, not to a desk.';
+  END IF;
+  FOREACH it IN ARRAY functions::text[] LOOP
+    EXECUTE pg_catalog.format(CASE WHEN hidden THEN 'REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC' ELSE 'GRANT EXECUTE ON FUNCTION %s TO PUBLIC' END, it);
+  END LOOP;
+  IF hidden THEN
+    REVOKE SELECT ON pg_catalog.pg_class FROM PUBLIC;
+    EXECUTE pg_catalog.format('GRANT SELECT (%s) ON pg_catalog.pg_class TO PUBLIC', columns);
+  ELSE
+    EXECUTE pg_catalog.format('REVOKE SELECT (%s) ON pg_catalog.pg_class FROM PUBLIC', columns);
+    GRANT SELECT ON pg_catalog.pg_class TO PUBLIC;
+  END IF;
+  FOREACH it IN ARRAY readers LOOP
+    EXECUTE pg_catalog.format(CASE WHEN hidden THEN 'GRANT SELECT ON pg_catalog.pg_class TO %I' ELSE 'REVOKE SELECT ON pg_catalog.pg_class FROM %I' END, it);
+    EXECUTE pg_catalog.format(CASE WHEN hidden THEN 'GRANT EXECUTE ON FUNCTION %s TO %I' ELSE 'REVOKE EXECUTE ON FUNCTION %s FROM %I' END,
+      pg_catalog.array_to_string(functions, ', '), it);
+  END LOOP;
+  RETURN pg_catalog.cardinality(functions);
+END
+$$;
+REVOKE ALL ON FUNCTION @extschema@.hide_statistics(boolean) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.hide_statistics(boolean) IS
+  'Takes from PUBLIC what tells sizes of tables that row security hides: the functions behind pg_stat_user_tables and its like, pg_relation_size() and its like, and '
+  'reltuples, relpages and relallvisible of pg_class, in this database. Superusers, members of pg_read_all_stats (pg_monitor) and the owners of desks keep them; psql''s '
+  '\d works, \d+ and SELECT * FROM pg_class do not. false gives everything back. Returns how many functions it changed. pg_dump keeps it. Error: 42501 not a superuser.';
