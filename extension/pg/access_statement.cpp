@@ -64,7 +64,8 @@ void begin(const Epoch &epoch) {
 void check(Oid function, Oid wanted) {
     if (!may_execute(function))
         aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FUNCTION, get_func_name(function));
-    if (get_func_nargs(function) != 0 || get_func_rettype(function) != wanted || get_func_retset(function) ||
+    // Window functions and aggregates need a caller that this is not.
+    if (get_func_prokind(function) != PROKIND_FUNCTION || get_func_nargs(function) != 0 || get_func_rettype(function) != wanted || get_func_retset(function) ||
         func_volatile(function) == PROVOLATILE_VOLATILE)
         raise_inside_call(core::Condition::invalid_parameter_value, "statement_value() asks a stable function without arguments", "",
                           "Its second argument gives the type that the function returns: statement_value('f()', NULL::integer[]).");
@@ -79,7 +80,7 @@ bool present_epoch(Epoch &epoch) {
     if (snapshot->snapshot_type != SNAPSHOT_MVCC)
         return false;
     epoch = {snapshot->xmin,   snapshot->xmax, snapshot->xcnt,     snapshot->subxcnt,          snapshot->suboverflowed,
-             snapshot->curcid, GetUserId(),    GetSessionUserId(), changes + setting_changes()};
+             snapshot->curcid, GetUserId(),    GetSessionUserId(), changes + setting_changes(), GetCurrentStatementStartTimestamp()};
     return true;
 }
 

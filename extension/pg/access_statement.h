@@ -3,10 +3,15 @@
 
 #include "pg/bridge.h"
 
+extern "C" {
+#include <datatype/timestamp.h>
+}
+
 namespace ticketflow::pg::access {
 
-// Whose answers hold: the same person asking under a snapshot that shows the same rows. Of two snapshots of one backend with
-// one xmax, the later one's transactions in progress are a subset of the earlier one's: so counts tell them apart.
+// Whose answers hold: the same person asking under a snapshot that shows the same rows, in one statement of the client,
+// since functions may read any setting. Of two snapshots of one backend with one xmax, the later one's transactions in progress are a
+// subset of the earlier one's: so counts tell them apart.
 struct Epoch {
     TransactionId xmin, xmax;
     uint32 running;
@@ -15,6 +20,7 @@ struct Epoch {
     CommandId command;
     Oid role, login;
     uint64 changes;
+    TimestampTz statement;
 
     bool operator==(const Epoch &) const = default;
 };

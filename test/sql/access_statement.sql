@@ -1,7 +1,7 @@
 -- what policies ask once a statement: right at once after every change, for every caller, and visible to the planner.
 \set ECHO none
 BEGIN;
-SELECT plan(35);
+SELECT plan(39);
 
 INSERT INTO organizations (id, name, is_shared) VALUES (1, 'One', true);
 INSERT INTO users (id, email, role, is_approved, organization_id) VALUES
@@ -38,6 +38,13 @@ CREATE FUNCTION odds() RETURNS integer[] LANGUAGE sql STABLE RETURN ARRAY[1, 3];
 SELECT results_eq($$SELECT ticketflow.statement_includes(f, 2) FROM unnest('{evens(),odds(),evens()}'::regprocedure[]) f$$, 'VALUES (true), (false), (true)', 'of another array, too');
 SELECT throws_ok($$SELECT ticketflow.statement_value('chance()', NULL::integer)$$, '22023', NULL, 'a volatile function is not asked once');
 SELECT throws_ok($$SELECT ticketflow.statement_value('many()', NULL::integer)$$, '22023', NULL, 'nor a set');
+SELECT throws_ok($$SELECT ticketflow.statement_value('pg_catalog.row_number()', NULL::bigint)$$, '22023', NULL, 'nor a window function');
+SELECT throws_ok($$SELECT ticketflow.statement_value('pg_catalog.count()', NULL::bigint)$$, '22023', NULL, 'nor an aggregate');
+CREATE FUNCTION setting() RETURNS text LANGUAGE sql STABLE RETURN current_setting('test.setting', true);
+SET LOCAL test.setting = 'one';
+SELECT is(ticketflow.statement_value('setting()', ''::text), 'one', 'what a setting says');
+SET LOCAL test.setting = 'two';
+SELECT is(ticketflow.statement_value('setting()', ''::text), 'two', 'is asked anew in the next statement');
 SELECT throws_ok($$SELECT ticketflow.statement_value('plan_of(text)', NULL::text)$$, '22023', NULL, 'nor one with arguments');
 REVOKE ALL ON FUNCTION two() FROM PUBLIC;
 SELECT ticketflow.statement_value('two()', NULL::integer) \g /dev/null

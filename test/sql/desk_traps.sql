@@ -1,7 +1,7 @@
 -- what a hostile caller of the functions tries: other people's files, keys that breed, addresses that run, times that tell, counts of what is hidden.
 \set ECHO none
 BEGIN;
-SELECT plan(60);
+SELECT plan(61);
 INSERT INTO users (id, email, role, is_approved, first_name) VALUES ('ada', 'ada@x.test', 'admin', true, 'Ada'), ('abe', 'abe@x.test', 'admin', true, 'Abe'),
   ('una', 'una@x.test', 'user', true, 'Una'), ('cid', 'cid@x.test', 'customer', true, 'Cid'), ('cyd', 'cyd@x.test', 'customer', true, 'Cyd');
 UPDATE users SET password = hash_password('long enough') WHERE id IN ('cid', 'ada');
@@ -104,6 +104,7 @@ SELECT act('ada');
 SELECT api.deactivate_user('cid') \g /dev/null
 SELECT api.activate_user('cid') \g /dev/null
 SELECT act_as_owner();
+SELECT throws_ok($$UPDATE tasks SET actual_hours = 'NaN'$$, '23514', NULL, 'hours are a number');
 SELECT throws_ok(format('SELECT authenticate_api_key(%L)', :'cids'), 'PT401', NULL, 'a key ends with its person');
 SELECT throws_ok($$SELECT authenticate('cid', now() - interval '1 minute')$$, 'PT401', NULL, 'a token too');
 INSERT INTO login_attempts VALUES ('x', 1, NULL, now() - interval '2 days');
