@@ -1,4 +1,5 @@
 // The trigger that audit_enable() puts on a table.
+#include "pg/audit_cause.h"
 #include "pg/audit_context.h"
 #include "pg/audit_row.h"
 #include "pg/audit_table.h"
@@ -9,14 +10,10 @@ extern "C" {
 #include <access/htup_details.h>
 #include <access/relation.h>
 #include <access/xact.h>
-#include <catalog/partition.h>
 #include <commands/sequence.h>
 #include <commands/trigger.h>
-#include <parser/parsetree.h>
-#include <tcop/pquery.h>
 #include <utils/builtins.h>
 #include <utils/lsyscache.h>
-#include <utils/portal.h>
 #include <utils/rel.h>
 #include <utils/timestamp.h>
 }
@@ -48,60 +45,6 @@ void require_log(const Table &table, const char *kind) {
 }
 
 namespace {
-
-bool targets(const PlannedStmt *plan, Oid relation) {
-    ListCell *cell;
-    foreach (cell, plan->resultRelations)
-        if (rt_fetch(lfirst_int(cell), plan->rtable)->relid == relation)
-            return true;
-    return false;
-}
-
-// The statement whose effects are being recorded; its plan is out of reach only in a session's very first one inside a
-// function, when this library is loaded too late to see it start.
-const PlannedStmt *statement_now() {
-    if (const PlannedStmt *const plan = current_statement())
-        return plan;
-    if (!ActivePortal || list_length(ActivePortal->stmts) != 1)
-        return nullptr;
-    PlannedStmt *const plan = linitial_node(PlannedStmt, ActivePortal->stmts);
-    return plan->commandType == CMD_UTILITY || plan->commandType == CMD_SELECT ? nullptr : plan;
-}
-
-// "cascade: users" where a foreign key, and not the statement itself, changed this table; else null.
-const char *cascade_of(Relation relation) {
-    const PlannedStmt *const plan = statement_now();
-    if (!plan || !plan->resultRelations)
-        return nullptr;
-    // Rows of one statement come in long runs of the same table.
-    static const PlannedStmt *last_plan;
-    static Oid last_relation;
-    static SubTransactionId last_transaction;
-    static CommandId last_command;
-    static char last_cause[NAMEDATALEN + 16];
-    const SubTransactionId transaction = GetCurrentSubTransactionId();
-    const CommandId command = GetCurrentCommandId(false);
-    const Oid self = RelationGetRelid(relation);
-    if (plan != last_plan || last_relation != self || last_transaction != transaction || last_command != command) {
-        last_plan = plan;
-        last_relation = self;
-        last_transaction = transaction;
-        last_command = command;
-        last_cause[0] = '\0';
-        bool own = targets(plan, self);
-        if (!own && relation->rd_rel->relispartition) {
-            ListCell *cell;
-            foreach (cell, get_partition_ancestors(self))
-                own = own || targets(plan, lfirst_oid(cell));
-        }
-        if (!own) {
-            const Oid source = rt_fetch(linitial_int(plan->resultRelations), plan->rtable)->relid;
-            const char *const name = get_rel_name(source);
-            snprintf(last_cause, sizeof last_cause, "cascade: %s", name ? name : "");
-        }
-    }
-    return last_cause[0] ? last_cause : nullptr;
-}
 
 Datum text_datum(std::string_view value) {
     return PointerGetDatum(cstring_to_text_with_len(value.data(), static_cast<int>(value.size())));
@@ -168,13 +111,6 @@ struct Change {
     bool has_before, has_after, has_key, moved;
     Key key, new_key;
 };
-
-const char *cause_of(const Origin &origin, Relation relation) {
-    const char *const cascade = cascade_of(relation);
-    if (!cascade || !origin.cause)
-        return cascade ? cascade : origin.cause;
-    return psprintf("%s; %s", cascade, origin.cause);
-}
 
 // One buffer for the canonical form of all rows: nothing else runs while it is in use.
 BufferSink &digest_scratch() {
@@ -317,6 +253,19 @@ void record_whole_row(Change &change, const TriggerData *data, bool insert) {
     write_change(change, data->tg_relation);
 }
 
+void record_truncation(Change &change, const TriggerData *data) {
+    Relation relation = data->tg_relation;
+    change.operation = "TRUNCATE";
+    change.has_before = relation->rd_rel->relispartition;
+    if (change.has_before) {
+        static const JsonKey kPartition = {"partition", 9, "\"partition\": ", 13};
+        const char *const name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)), RelationGetRelationName(relation));
+        change.before.start(1, kKeyBytes);
+        change.before.add_string(kPartition, name, strlen(name));
+    }
+    write_change(change, relation);
+}
+
 // May raise: runs inside call().
 void record(const TriggerData *data, const Table *table, const Origin *origin) {
     Change change;
@@ -325,8 +274,7 @@ void record(const TriggerData *data, const Table *table, const Origin *origin) {
     change.event = data->tg_event;
     change.has_before = change.has_after = change.has_key = change.moved = false;
     if (TRIGGER_FIRED_BY_TRUNCATE(data->tg_event)) {
-        change.operation = "TRUNCATE";
-        write_change(change, data->tg_relation);
+        record_truncation(change, data);
     } else if (TRIGGER_FIRED_BY_UPDATE(data->tg_event)) {
         record_update(change, data);
     } else {
@@ -335,30 +283,6 @@ void record(const TriggerData *data, const Table *table, const Origin *origin) {
 }
 
 } // namespace
-
-bool is_known_truncation(const TriggerData *data, const Table &table) {
-    // One TRUNCATE fires for a partitioned table and for each of its partitions.
-    static struct {
-        Oid log;
-        TransactionId transaction;
-        CommandId command;
-        NameData name;
-    } last;
-    const TransactionId transaction = GetTopTransactionIdIfAny();
-    const CommandId command = GetCurrentCommandId(false);
-    const bool known = last.log == table.log && TransactionIdIsValid(transaction) && last.transaction == transaction &&
-                       last.command == command && strcmp(NameStr(last.name), table.name) == 0;
-    // A partition that was detached kept only this trigger.
-    bool recorded = false;
-    const TriggerDesc *const triggers = data->tg_relation->trigdesc;
-    for (int i = 0; triggers && i < triggers->numtriggers; ++i)
-        recorded = recorded || strcmp(triggers->triggers[i].tgname, kTriggerName) == 0;
-    last.log = table.log;
-    last.transaction = transaction;
-    last.command = command;
-    strlcpy(NameStr(last.name), table.name, NAMEDATALEN);
-    return known || !recorded;
-}
 
 Datum image_of(HeapTupleHeader row) {
     const Oid relation_id = get_typ_typrelid(HeapTupleHeaderGetTypeId(row));
@@ -407,7 +331,7 @@ TICKETFLOW_FUNCTION(ticketflow_audit_trigger) {
     const audit::Table *table = look_up();
     while (call([table] { return audit::hold_log(table->log, &audit::kLogShape); }))
         table = look_up();
-    if (TRIGGER_FIRED_BY_TRUNCATE(data->tg_event) && audit::is_known_truncation(data, *table))
+    if (TRIGGER_FIRED_BY_TRUNCATE(data->tg_event) && call([data, table] { return audit::is_known_truncation(data, *table); }))
         return PointerGetDatum(nullptr);
     const audit::Origin origin = audit::origin_of_change(table->log_schema);
     const audit::PlainOutput plain;

@@ -15,9 +15,6 @@ TriggerData *trigger_data(FunctionCallInfo fcinfo, const char *function);
 // A Failure where the changes of the table have no place to go.
 void require_log(const Table &table, const char *kind);
 
-// Whether a TRUNCATE needs no row: its statement has one, or the table is recorded no more. Asked once a trigger call.
-bool is_known_truncation(const TriggerData *data, const Table &table);
-
 // A row of a table as the log keeps it whole. May raise: inside call().
 Datum image_of(HeapTupleHeader row);
 

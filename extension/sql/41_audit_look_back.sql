@@ -85,20 +85,57 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.audit_sources(regclass) IS 'Private to row_as_of(): a query for what a log holds, the months in the archive too.';
 
+CREATE OR REPLACE FUNCTION @extschema@.audit_key_condition(key jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+  SELECT COALESCE(pg_catalog.string_agg(pg_catalog.format('t.%1$I = k.%1$I', name), ' AND '), 'false') FROM pg_catalog.jsonb_object_keys(key) AS name;
+END;
+COMMENT ON FUNCTION @extschema@.audit_key_condition(jsonb) IS 'Private to row_as_of() and revert(): that row t has the key of row k.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_key_after(key jsonb, new_values jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+  SELECT key || COALESCE(pg_catalog.jsonb_object_agg(k, new_values -> k), '{}') FROM pg_catalog.jsonb_object_keys(key) AS k WHERE new_values ? k;
+END;
+COMMENT ON FUNCTION @extschema@.audit_key_after(jsonb, jsonb) IS 'Private to row_as_of() and revert(): the key that a row has after a change of these columns.';
+
 CREATE OR REPLACE FUNCTION @extschema@.audit_live_row(target regclass, key jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
   result jsonb;
-  columns text;
 BEGIN
-  SELECT pg_catalog.string_agg(pg_catalog.format('t.%1$I = k.%1$I', name), ' AND ') INTO columns FROM pg_catalog.jsonb_object_keys(key) AS name;
   EXECUTE pg_catalog.format('SELECT @extschema@.audit_image(t) FROM %s t, pg_catalog.jsonb_populate_record(NULL::%s, $1) k WHERE %s',
-    target, target, COALESCE(columns, 'false')) INTO result USING key;
+    target, target, @extschema@.audit_key_condition(key)) INTO result USING key;
   RETURN result;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.audit_live_row(regclass, jsonb) IS 'The present row of a key as the log would keep it; null where there is none. Errors: 42703 no such column.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_was_in(target regclass, part text, key jsonb) RETURNS boolean
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  place regclass := pg_catalog.to_regclass(part);
+  question text;
+  result boolean;
+BEGIN
+  -- A partition that is gone tells no more which keys it had.
+  IF place IS NULL OR pg_catalog.pg_partition_root(place) IS DISTINCT FROM pg_catalog.pg_partition_root(target) THEN
+    RETURN true;
+  END IF;
+  question := pg_catalog.format('SELECT pg_catalog.to_jsonb(%s) FROM pg_catalog.jsonb_populate_record(NULL::%s, %L)',
+    COALESCE(pg_catalog.pg_get_partition_constraintdef(place), 'true'), target, key);
+  -- A partition's bounds may call functions: they are its owner's code.
+  IF pg_catalog.pg_has_role((SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = place), 'USAGE') THEN
+    RETURN @extschema@.audit_as_owner(place, question)::boolean;
+  END IF;
+  EXECUTE question INTO result;
+  RETURN result;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.audit_was_in(regclass, text, jsonb) IS
+  'Private to row_as_of(): whether a TRUNCATE of a partition (null: of the whole table) took the row of a key; true where that cannot be told.';
 
 CREATE OR REPLACE FUNCTION @extschema@.audit_changes(target regclass, key jsonb, OUT id bigint, OUT happened_at timestamptz, OUT effective_at timestamptz,
   OUT operation text, OUT user_id text, OUT old_values jsonb, OUT new_values jsonb, OUT transaction_id bigint, OUT cause text, OUT old_key jsonb, OUT new_key jsonb) RETURNS SETOF record
@@ -111,14 +148,12 @@ BEGIN
   -- created_at is when a statement began: one that had to wait for the row may have begun before the change it waited for.
   RETURN QUERY EXECUTE pg_catalog.format(
     'SELECT a.id, a.created_at, pg_catalog.max(a.created_at) OVER (ORDER BY a.id), a.operation, a.user_id, a.old_values, a.new_values, a.transaction_id, a.cause, '
-    '       a.record_key, CASE WHEN a.moved_to IS NULL THEN a.record_key ELSE a.record_key || (SELECT pg_catalog.jsonb_object_agg(k, a.new_values -> k) '
-    '         FROM pg_catalog.jsonb_object_keys(a.record_key) AS k WHERE a.new_values ? k) END '
+    '       a.record_key, CASE WHEN a.moved_to IS NULL THEN a.record_key ELSE @extschema@.audit_key_after(a.record_key, a.new_values) END '
     '  FROM %1$s a '
     ' WHERE a.table_name = $1 AND (a.record = @extschema@.audit_record($1, $2) AND a.record_key = $2 '
-    '    OR a.record = @extschema@.audit_record($1, NULL) AND a.operation = ''TRUNCATE'' '
-    '    OR a.moved_to = @extschema@.audit_record($1, $2) AND a.record_key || (SELECT pg_catalog.jsonb_object_agg(k, a.new_values -> k) '
-    '         FROM pg_catalog.jsonb_object_keys(a.record_key) AS k WHERE a.new_values ? k) = $2) '
-    ' ORDER BY a.id', @extschema@.audit_sources(place.log)) USING place.table_name, key;
+    '    OR a.record = @extschema@.audit_record($1, NULL) AND a.operation = ''TRUNCATE'' AND @extschema@.audit_was_in($3, a.old_values ->> ''partition'', $2) '
+    '    OR a.moved_to = @extschema@.audit_record($1, $2) AND @extschema@.audit_key_after(a.record_key, a.new_values) = $2) '
+    ' ORDER BY a.id', @extschema@.audit_sources(place.log)) USING place.table_name, key, target;
 END
 $$
    -- The planner takes a Bloom filter for useless, because the values that it tells apart lie in no order.
@@ -181,25 +216,29 @@ DECLARE
   known jsonb := @extschema@.audit_key(target, key);
   cut bigint;
   state jsonb;
-  columns jsonb;
+  born jsonb;
+  shape record;
 BEGIN
   SELECT * INTO place FROM @extschema@.audit_place(target);
   SELECT COALESCE(pg_catalog.max(c.id), 0) INTO cut FROM @extschema@.audit_changes(target, known) c WHERE c.effective_at <= at;
-  SELECT CASE WHEN b.lost THEN @extschema@.audit_forward(target, known, cut)
-              ELSE COALESCE(@extschema@.audit_forward(target, known, cut), '{}') || b.state END INTO state
-    FROM @extschema@.audit_backward(target, known, cut) b;
-  columns := @extschema@.audit_shape(place.log, place.table_name, at);
-  IF columns IS NOT NULL THEN
+  born := @extschema@.audit_forward(target, known, cut);
+  SELECT CASE WHEN b.lost THEN born ELSE COALESCE(born, '{}') || b.state END INTO state FROM @extschema@.audit_backward(target, known, cut) b;
+  SELECT * INTO shape FROM @extschema@.audit_shape(place.log, place.table_name, at);
+  IF shape.columns IS NOT NULL AND state IS NOT NULL THEN
+    -- What a change of a column's type made of a value is not what it was: that is in the log, or what the old type makes of it.
+    SELECT state || COALESCE(pg_catalog.jsonb_object_agg(r.name, COALESCE(born -> r.name, @extschema@.audit_retype(target, r.name, r.type, state -> r.name))), '{}')
+      INTO state FROM @extschema@.audit_retyped(target, shape.types) r WHERE state ? r.name;
     -- A column that came later is absent; one that came before, and which no change mentions, has what ADD COLUMN gave it.
-    SELECT pg_catalog.jsonb_object_agg(c.name, COALESCE(state -> c.name, columns -> c.name)) INTO state
-      FROM pg_catalog.jsonb_object_keys(columns) AS c (name) WHERE state IS NOT NULL;
+    SELECT pg_catalog.jsonb_object_agg(c.name, COALESCE(state -> c.name, shape.columns -> c.name)) INTO state
+      FROM pg_catalog.jsonb_object_keys(shape.columns) AS c (name);
   END IF;
   RETURN state;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.row_as_of(regclass, jsonb, timestamptz) IS
   'The row of a key as it was at an instant, as JSON; null where it did not exist. key: a JSON object of the primary key''s columns. Before '
-  'recording began: the oldest known state. Reads with the caller''s rights. Errors: 42703 key names no key column, 55000 no key or no log.';
+  'recording began: the oldest known state. Reads with the caller''s rights. Errors: 42703 key names no key column, 55000 no key or no log, or a '
+  'column whose type was changed since, whose value from before is neither in the log nor fits the old type.';
 
 CREATE OR REPLACE FUNCTION @extschema@.audit_key(target regclass, key jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE
@@ -255,136 +294,3 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.changes_between(regclass, timestamptz, timestamptz) IS
   'The changes of a table by statements that began in a time (from included, to not), in the order they were made. Errors: 55000 no log.';
-
--- the columns that a table had
-
-CREATE OR REPLACE FUNCTION @extschema@.audit_shape(log regclass, table_name text, at timestamptz) RETURNS jsonb
-LANGUAGE plpgsql STABLE
-AS $$
-DECLARE
-  result jsonb;
-  home oid := (SELECT c.relnamespace FROM pg_catalog.pg_class c WHERE c.oid = log);
-  shapes text := pg_catalog.format('%I.audit_shapes', home::regnamespace::text);
-BEGIN
-  IF (SELECT c.relkind FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass(shapes)) IS DISTINCT FROM 'r' OR NOT pg_catalog.has_table_privilege(shapes, 'SELECT') THEN
-    RETURN NULL;
-  END IF;
-  EXECUTE pg_catalog.format('SELECT s.columns FROM %s s WHERE s.table_name = $1 ORDER BY s.seen_at <= $2 DESC, '
-    'CASE WHEN s.seen_at <= $2 THEN s.id END DESC NULLS LAST, s.id LIMIT 1', shapes) INTO result USING table_name, at;
-  RETURN result;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.audit_shape(regclass, text, timestamptz) IS 'Private to row_as_of(): the recorded columns that a table had at an instant, each with the value that rows older than the column have; null: not known.';
-
-CREATE OR REPLACE FUNCTION @extschema@.audit_note_shape(target regclass) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  place record;
-  shapes text;
-  now_columns jsonb := '{}';
-  last jsonb;
-  it record;
-  fill jsonb;
-BEGIN
-  -- The view leaves out tables whose owner may not write to the log: she may not say what its tables looked like either.
-  SELECT a.table_name, a.log, a.exclude, c.relnamespace AS home INTO place
-    FROM @extschema@.audit_tables a JOIN pg_class c ON c.oid = a.log
-   WHERE a.target = audit_note_shape.target;
-  IF place.log IS NULL THEN
-    RETURN;
-  END IF;
-  shapes := format('%I.audit_shapes', place.home::regnamespace::text);
-  IF to_regclass(shapes) IS NULL THEN
-    RETURN;
-  END IF;
-  FOR it IN SELECT a.attname::text AS name, a.attmissingval::text::text[] AS missing, format_type(a.atttypid, a.atttypmod) AS type FROM pg_attribute a
-             WHERE a.attrelid = target AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> ALL (place.exclude) LOOP
-    fill := 'null';
-    IF it.missing IS NOT NULL THEN
-      fill := @extschema@.audit_as_owner(target, format('SELECT to_jsonb(%L::%s)', it.missing[1], it.type));
-    END IF;
-    now_columns := now_columns || jsonb_build_object(it.name, fill);
-  END LOOP;
-  -- A type's casts, and the triggers of a log, are code of their owners.
-  last := @extschema@.audit_as_owner(shapes::regclass,
-    format('SELECT s.columns FROM %s s WHERE s.table_name = %L ORDER BY s.id DESC LIMIT 1', shapes, place.table_name));
-  -- A restored or rewritten table holds its old default values in its rows and tells them no more: that is no change.
-  IF last IS NULL OR EXISTS (
-       SELECT FROM jsonb_each(now_columns) n FULL JOIN jsonb_each(last) l ON l.key = n.key
-        WHERE n.key IS NULL OR l.key IS NULL OR n.value <> 'null' AND n.value <> l.value) THEN
-    PERFORM @extschema@.audit_as_owner(shapes::regclass,
-      format('INSERT INTO %s (table_name, columns) VALUES (%L, %L)', shapes, place.table_name, now_columns));
-  END IF;
-END
-$$;
-REVOKE ALL ON FUNCTION @extschema@.audit_note_shape(regclass) FROM PUBLIC;
-COMMENT ON FUNCTION @extschema@.audit_note_shape(regclass) IS 'Private to the event trigger and audit_enable(): notes the columns of an audited table where they changed.';
-
-CREATE OR REPLACE FUNCTION @extschema@.audit_after_ddl() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  everywhere boolean := tg_tag IN ('ALTER TYPE', 'DROP TYPE', 'DROP DOMAIN');
-  it record;
-BEGIN
-  PERFORM @extschema@.audit_refuse_rename(d.objid) FROM pg_event_trigger_ddl_commands() d WHERE d.object_type = 'table column';
-  -- A change of a table reaches those that inherit from it.
-  FOR it IN
-    WITH RECURSIVE touched AS (
-      SELECT CASE d.classid WHEN 'pg_class'::regclass THEN d.objid
-                            WHEN 'pg_trigger'::regclass THEN (SELECT t.tgrelid FROM pg_trigger t WHERE t.oid = d.objid) END AS relation
-        FROM pg_event_trigger_ddl_commands() d
-       UNION SELECT i.inhrelid FROM touched t JOIN pg_inherits i ON i.inhparent = t.relation)
-    SELECT t.tgrelid FROM pg_trigger t
-     WHERE t.tgname = 'ticketflow_audit' AND t.tgparentid = 0 AND t.tgfoid = '@extschema@.audit_trigger()'::regprocedure
-       AND (everywhere OR t.tgrelid IN (SELECT x.relation FROM touched x)) LOOP
-    PERFORM @extschema@.audit_note_shape(it.tgrelid);
-  END LOOP;
-  IF tg_tag IN ('ALTER TABLE', 'CREATE TABLE') THEN
-    FOR it IN SELECT DISTINCT c.oid FROM pg_event_trigger_ddl_commands() d
-                JOIN pg_class c ON d.classid = 'pg_class'::regclass AND (c.oid = d.objid OR c.oid IN (SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = d.objid))
-               WHERE c.relispartition LOOP
-      PERFORM @extschema@.audit_cover_partition(it.oid);
-    END LOOP;
-  END IF;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.audit_after_ddl() IS 'Private: notes the columns of audited tables when DDL changes them, keeps hidden columns hidden, and covers new partitions.';
-
-CREATE OR REPLACE FUNCTION @extschema@.audit_refuse_rename(target oid) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  lost text;
-BEGIN
-  SELECT h.name INTO lost FROM @extschema@.audit_tables t, unnest(t.exclude || t.redact) AS h (name)
-   WHERE t.target = audit_refuse_rename.target
-     AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.target AND a.attname = h.name AND NOT a.attisdropped) LIMIT 1;
-  IF lost IS NOT NULL THEN
-    RAISE EXCEPTION 'column "%" of table "%" is hidden from the log by its name', lost, target::regclass
-      USING ERRCODE = 'object_in_use', HINT = 'Call ticketflow.audit_disable(), rename the column, and call ticketflow.audit_enable() with its new name, in one transaction.';
-  END IF;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.audit_refuse_rename(oid) IS 'Private: refuses to rename a column that is excluded or redacted, whose values would then be recorded (55006).';
-
-CREATE OR REPLACE FUNCTION @extschema@.audit_cover_partition(part oid) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  options jsonb;
-BEGIN
-  SELECT @extschema@.audit_options(t.tgargs) INTO options
-    FROM pg_partition_ancestors(part) a JOIN pg_trigger t ON t.tgrelid = a.relid
-   WHERE t.tgname = 'ticketflow_audit_truncate' AND t.tgfoid = '@extschema@.audit_trigger()'::regprocedure AND length(t.tgargs) > 1 AND a.relid <> part LIMIT 1;
-  IF options IS NOT NULL AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = part AND t.tgname = 'ticketflow_audit_truncate') THEN
-    PERFORM @extschema@.audit_as_owner(part::regclass, format(
-      'CREATE TRIGGER ticketflow_audit_truncate AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.audit_trigger(%L)', part::regclass, options));
-  END IF;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.audit_cover_partition(oid) IS 'Private: makes the trigger for TRUNCATE on a partition that an audited table got.';
-CREATE EVENT TRIGGER ticketflow_audit_ddl ON ddl_command_end
-  WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE TRIGGER', 'ALTER TYPE', 'DROP TYPE', 'DROP DOMAIN') EXECUTE FUNCTION @extschema@.audit_after_ddl();
-COMMENT ON EVENT TRIGGER ticketflow_audit_ddl IS 'TicketFlow: notes when an audited table gains or loses columns, so that looking back is exact.';

@@ -10,28 +10,76 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.audit_writable(regclass, jsonb) IS 'Private to revert(): the columns of recorded values that can be written back.';
 
+CREATE OR REPLACE FUNCTION @extschema@.audit_fit(target regclass, "values" jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  named text;
+  result jsonb;
+BEGIN
+  SELECT COALESCE(pg_catalog.jsonb_object_agg(c, "values" -> c), '{}') INTO "values" FROM pg_catalog.unnest(@extschema@.audit_writable(target, "values")) AS c;
+  BEGIN
+    EXECUTE pg_catalog.format('SELECT pg_catalog.to_jsonb(r) FROM pg_catalog.jsonb_populate_record(NULL::%s, $1) r', target) INTO result USING "values";
+  EXCEPTION WHEN data_exception THEN
+    FOR named IN SELECT k FROM pg_catalog.jsonb_object_keys("values") AS k LOOP
+      BEGIN
+        EXECUTE pg_catalog.format('SELECT pg_catalog.to_jsonb(r) FROM pg_catalog.jsonb_populate_record(NULL::%s, $1) r', target) INTO result USING pg_catalog.jsonb_build_object(named, "values" -> named);
+      EXCEPTION WHEN data_exception THEN
+        RAISE EXCEPTION 'column "%" of table "%" cannot have the value % again', named, target, "values" -> named
+          USING ERRCODE = 'datatype_mismatch', DETAIL = SQLERRM, HINT = 'Its type was changed since. Set the row right by hand: ticketflow.row_history() shows its values.';
+      END;
+    END LOOP;
+    RAISE;
+  END;
+  RETURN "values";
+END
+$$;
+COMMENT ON FUNCTION @extschema@.audit_fit(regclass, jsonb) IS 'Private to revert(): what of recorded values can be written back. Errors: 42804 where one does not fit the type that its column has now.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_is_value(target regclass, name text, recorded jsonb, live jsonb) RETURNS boolean
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  same boolean;
+BEGIN
+  IF recorded = live THEN
+    RETURN true;
+  END IF;
+  -- A changed type may show one value in two ways, as 5 and "5".
+  EXECUTE pg_catalog.format('SELECT pg_catalog.to_jsonb(a.%1$I) = pg_catalog.to_jsonb(b.%1$I) FROM pg_catalog.jsonb_populate_record(NULL::%2$s, $1) a, pg_catalog.jsonb_populate_record(NULL::%2$s, $2) b', name, target)
+    INTO same USING pg_catalog.jsonb_build_object(name, recorded), pg_catalog.jsonb_build_object(name, live);
+  RETURN COALESCE(same, false);
+EXCEPTION WHEN data_exception THEN
+  RETURN false;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.audit_is_value(regclass, text, jsonb, jsonb) IS 'Private to revert(): whether a column holds what was recorded, in the type that it has now.';
+
 CREATE OR REPLACE FUNCTION @extschema@.audit_write_back(target regclass, key jsonb, "values" jsonb) RETURNS bigint
 LANGUAGE plpgsql
 AS $$
 DECLARE
-  columns text[] := @extschema@.audit_writable(target, "values");
   live jsonb := @extschema@.audit_live_row(target, key);
-  condition text;
+  condition CONSTANT text := @extschema@.audit_key_condition(key);
+  columns text[];
   touched bigint;
 BEGIN
-  SELECT pg_catalog.string_agg(pg_catalog.format('t.%1$I = k.%1$I', name), ' AND ') INTO condition FROM pg_catalog.jsonb_object_keys(key) AS name;
   IF "values" IS NULL THEN
     EXECUTE pg_catalog.format('DELETE FROM %s t USING pg_catalog.jsonb_populate_record(NULL::%s, $1) k WHERE %s', target, target, condition) USING key;
-  ELSIF live IS NULL THEN
+    GET DIAGNOSTICS touched = ROW_COUNT;
+    RETURN touched;
+  END IF;
+  "values" := @extschema@.audit_fit(target, "values");
+  -- What has its value already needs no write, and an identity column may refuse one.
+  columns := ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = target AND "values" ? a.attname::text
+    AND (live IS NULL OR live -> a.attname::text IS DISTINCT FROM "values" -> a.attname::text) ORDER BY a.attnum);
+  IF live IS NULL THEN
     EXECUTE pg_catalog.format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pg_catalog.jsonb_populate_record(NULL::%s, $1) v', target,
       (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(c), ', ') FROM pg_catalog.unnest(columns) c),
       (SELECT pg_catalog.string_agg('v.' || pg_catalog.quote_ident(c), ', ') FROM pg_catalog.unnest(columns) c), target) USING "values";
+  ELSIF columns = '{}' THEN
+    RETURN 1;
   ELSE
-    -- What has its value already needs no write, and an identity column may refuse one.
-    columns := ARRAY(SELECT c FROM pg_catalog.unnest(columns) AS c WHERE live -> c IS DISTINCT FROM "values" -> c);
-    IF columns = '{}' THEN
-      RETURN 1;
-    END IF;
     EXECUTE pg_catalog.format('UPDATE %s t SET %s FROM pg_catalog.jsonb_populate_record(NULL::%s, $1) v, pg_catalog.jsonb_populate_record(NULL::%s, $2) k WHERE %s', target,
       (SELECT pg_catalog.string_agg(pg_catalog.format('%1$I = v.%1$I', c), ', ') FROM pg_catalog.unnest(columns) c), target, target, condition) USING "values", key;
   END IF;
@@ -57,32 +105,30 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.revert(regclass, jsonb, timestamptz) IS
   'Makes the row of a key what it was at an instant: updates, inserts or deletes it, and returns what it is now (null: deleted). Redacted '
-  'and excluded columns stay as they are. Errors: as row_as_of(), and those of the write.';
+  'and excluded columns stay as they are. Errors: as row_as_of(), 42804 a value that the type that its column has now cannot hold, and those of the write.';
 
 CREATE OR REPLACE FUNCTION @extschema@.audit_undo(change record, target regclass) RETURNS text
 LANGUAGE plpgsql
 AS $$
 DECLARE
-  new_key jsonb := change.record_key || COALESCE((SELECT pg_catalog.jsonb_object_agg(k, change.new_values -> k)
-                                                  FROM pg_catalog.jsonb_object_keys(change.record_key) AS k WHERE change.new_values ? k), '{}');
+  key jsonb := CASE change.operation WHEN 'UPDATE' THEN @extschema@.audit_key_after(change.record_key, change.new_values) ELSE change.record_key END;
   live jsonb;
   touched bigint;
 BEGIN
   IF change.record_key IS NULL OR change.operation NOT IN ('INSERT', 'UPDATE', 'DELETE') THEN
     RETURN CASE WHEN change.operation = 'TRUNCATE' THEN 'conflict: TRUNCATE cannot be undone' ELSE 'conflict: the row has no key' END;
   END IF;
-  live := @extschema@.audit_live_row(target, CASE change.operation WHEN 'UPDATE' THEN new_key ELSE change.record_key END);
+  live := @extschema@.audit_live_row(target, key);
   IF change.operation = 'DELETE' THEN
     IF live IS NOT NULL THEN
       RETURN 'conflict: a row of that key is there again';
     END IF;
   ELSIF live IS NULL THEN
     RETURN 'conflict: the row is gone';
-  ELSIF EXISTS (SELECT FROM pg_catalog.jsonb_each(change.new_values) e WHERE live ? e.key AND live -> e.key IS DISTINCT FROM e.value) THEN
+  ELSIF EXISTS (SELECT FROM pg_catalog.jsonb_each(change.new_values) e WHERE live ? e.key AND NOT @extschema@.audit_is_value(target, e.key, e.value, live -> e.key)) THEN
     RETURN 'conflict: the row was changed later';
   END IF;
-  touched := @extschema@.audit_write_back(target, CASE change.operation WHEN 'UPDATE' THEN new_key ELSE change.record_key END,
-                                          CASE change.operation WHEN 'INSERT' THEN NULL ELSE change.old_values END);
+  touched := @extschema@.audit_write_back(target, key, CASE change.operation WHEN 'INSERT' THEN NULL ELSE change.old_values END);
   RETURN CASE WHEN touched = 0 AND change.operation <> 'UPDATE' THEN 'conflict: the row may not be written' ELSE 'reverted' END;
 END
 $$;
@@ -146,4 +192,4 @@ $$;
 COMMENT ON FUNCTION @extschema@.revert(bigint, text) IS
   'Undoes what a transaction changed (in the log that audit_schema() finds), newest change first, in the present transaction; one row a change says what became of it. A row that '
   'was changed again since is a conflict: on_conflict error (default) undoes nothing (27000), skip leaves it. Nothing of redacted and '
-  'excluded columns is written. Errors: 27000 conflict, P0002 no such transaction, 23503 what refers to it.';
+  'excluded columns is written. Errors: 27000 conflict, P0002 no such transaction, 23503 what refers to it, 42804 as revert() of a row.';

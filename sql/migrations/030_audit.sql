@@ -51,7 +51,7 @@ COMMENT ON TABLE audit_log IS 'Every change of an audited table, one partition a
 COMMENT ON COLUMN audit_log.id IS 'Order of changes: of two changes of one row the later has the greater id.';
 COMMENT ON COLUMN audit_log.operation IS 'INSERT, UPDATE, DELETE or TRUNCATE.';
 COMMENT ON COLUMN audit_log.user_id IS 'Who did it; null: the system.';
-COMMENT ON COLUMN audit_log.old_values IS 'UPDATE: the changed columns before; DELETE: the row.';
+COMMENT ON COLUMN audit_log.old_values IS 'UPDATE: the changed columns before; DELETE: the row; TRUNCATE of one partition: which.';
 COMMENT ON COLUMN audit_log.new_values IS 'UPDATE: the changed columns after; INSERT: the row.';
 COMMENT ON COLUMN audit_log.created_at IS 'When the changing statement began.';
 COMMENT ON COLUMN audit_log.transaction_id IS 'The transaction, 64 bits: compare with pg_current_xact_id().';
@@ -145,8 +145,10 @@ CREATE TABLE audit_shapes (
   id bigserial PRIMARY KEY,
   table_name text NOT NULL,
   seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  columns jsonb NOT NULL
+  columns jsonb NOT NULL,
+  types jsonb NOT NULL DEFAULT '{}'
 );
+COMMENT ON COLUMN audit_shapes.types IS 'The type of each column.';
 COMMENT ON COLUMN audit_shapes.columns IS 'Each column with the value that rows older than it have (ADD COLUMN ... DEFAULT).';
 COMMENT ON TABLE audit_shapes IS 'The columns that an audited table had from a time on: looking back shows a dropped column where it still was.';
 CREATE INDEX audit_shapes_table ON audit_shapes (table_name, seen_at);

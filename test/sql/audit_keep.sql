@@ -16,7 +16,7 @@ SELECT audit_seal();
 UPDATE z SET v = 4;
 
 BEGIN;
-SELECT plan(26);
+SELECT plan(27);
 CREATE FUNCTION looks() RETURNS TABLE (at timestamptz, one jsonb, two jsonb) LANGUAGE sql BEGIN ATOMIC
   SELECT h, row_as_of('z', '{"id": 1}', h), row_as_of('z', '{"id": 2}', h) FROM generate_series(timestamptz '2000-01-10 00:30+00', '2000-01-10 09:30+00', interval '1 hour') h; END;
 CREATE TEMP TABLE before AS SELECT * FROM looks();
@@ -24,6 +24,10 @@ SELECT is((SELECT count(DISTINCT one) FROM before), 3::bigint, 'looking back see
 SELECT is((SELECT audit_partitions()), 0, 'no month is missing');
 SELECT isnt_empty($$SELECT FROM pg_indexes WHERE tablename = 'audit_log_2000_01' AND indexdef LIKE '%btree (record)%'$$, 'a month that is over gets its index');
 SELECT is_empty($$SELECT FROM pg_indexes WHERE tablename ~ '^audit_log_20[2-9]' AND indexdef LIKE '%btree%'$$, 'the running one and later ones do without');
+SAVEPOINT late;
+INSERT INTO audit_log (table_name, operation, created_at) VALUES ('z', 'INSERT', '2000-01-20 00:00+00');
+SELECT is_empty('SELECT audit_archive()', 'a month stays while one of its rows is not sealed');
+ROLLBACK TO late;
 SELECT set_eq('SELECT audit_archive()', '{audit_log_2000_01}'::text[], 'an old month is archived');
 SELECT is((SELECT count(*) FROM audit_log WHERE created_at < '2001-01-01'), 0::bigint, 'it is no part of the log');
 SELECT is((SELECT row_count FROM audit_archives), 7::bigint, 'its rows are counted');

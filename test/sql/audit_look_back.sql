@@ -24,13 +24,13 @@ SELECT unnest(ARRAY[
     WHEN dice < 0.86 THEN format('WITH d AS (DELETE FROM ledger WHERE id = %s RETURNING *) INSERT INTO ledger (id, a, n) SELECT id + 100, a, n FROM d ON CONFLICT DO NOTHING', k)
     WHEN dice < 0.90 AND step > 850 THEN format('UPDATE ledger SET added = %s WHERE id = %s', k2, k)
     ELSE format('UPDATE ledger SET a = a, n = n WHERE id = %s', k) END,
-  CASE WHEN step % 120 = 0 THEN format('INSERT INTO copies SELECT %s, clock_timestamp(), l.id, audit_image(l) FROM ledger l UNION ALL SELECT %s, clock_timestamp(), 0, NULL', step, step) END])
+  CASE WHEN step % 200 = 0 THEN format('INSERT INTO copies SELECT %s, clock_timestamp(), l.id, audit_image(l) FROM ledger l UNION ALL SELECT %s, clock_timestamp(), 0, NULL', step, step) END])
 FROM steps ORDER BY step
 \gexec
 SET client_min_messages = warning;
 
 BEGIN;
-SELECT plan(20);
+SELECT plan(31);
 SELECT cmp_ok((SELECT count(*) FROM audit_log WHERE table_name = 'ledger'), '>', 2000::bigint, 'thousands of changes');
 SELECT cmp_ok((SELECT count(*) FROM audit_log WHERE table_name = 'ledger' AND moved_to IS NOT NULL), '>', 20::bigint, 'among them moves to other keys');
 SELECT ok((SELECT count(DISTINCT id) > 30 FROM copies), 'copies hold many keys');
@@ -72,5 +72,38 @@ SELECT is((SELECT array_agg(operation) FROM row_history('account', '{"id": "1"}'
 SELECT throws_ok($$SELECT row_as_of('account', '{"nope": 1}', now())$$, '42703', NULL, 'a key of other columns is refused');
 SELECT throws_ok($$SELECT row_as_of('copies', '{"id": 1}', now())$$, '55000', NULL, 'a table without a key too');
 SELECT throws_ok($$SELECT * FROM revert(1)$$, 'P0002', NULL, 'and an unknown transaction');
+ROLLBACK;
+
+-- columns whose type changes
+CREATE TABLE typed (id int PRIMARY KEY, v int, w text, n int, hidden int);
+INSERT INTO typed VALUES (9, 5, 'abc', 5, 1);
+SELECT audit_enable('typed', redact => '{hidden}');
+INSERT INTO typed VALUES (1, 5, '12', 5, 1), (2, 5, '12', 5, 1);
+SELECT clock_timestamp() AS before \gset
+UPDATE typed SET n = 6 WHERE id = 2;
+SELECT max(transaction_id) AS sixth FROM audit_log WHERE table_name = 'typed' \gset
+DELETE FROM typed WHERE id = 2;
+SELECT max(transaction_id) AS gone FROM audit_log WHERE table_name = 'typed' \gset
+UPDATE typed SET w = '7';
+-- Pages that the index has summarised, and that many rows of one statement go on filling.
+SELECT brin_summarize_new_values(i.indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
+ WHERE m.amname = 'brin' AND i.indrelid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'audit_log'::regclass) \g /dev/null
+INSERT INTO typed SELECT n FROM generate_series(1001, 1200) n;
+DELETE FROM typed WHERE id > 1000;
+BEGIN;
+SELECT is((SELECT sum(c) FROM (SELECT (SELECT count(*) FROM row_history('typed', jsonb_build_object('id', n))) AS c FROM generate_series(1001, 1200, 13) n) x), 32::numeric, 'rows in summarised pages are found');
+ALTER TABLE typed ALTER v TYPE text USING 'x' || v, ALTER w TYPE int USING w::int, ALTER n TYPE text;
+SELECT is(row_as_of('typed', '{"id": 1}', :'before'), '{"id": 1, "v": 5, "w": "12", "n": 5, "hidden": "[redacted]"}', 'a row of before has the values of the old types');
+SELECT is(row_as_of('typed', '{"id": 1}', now()), '{"id": 1, "v": 5, "w": "7", "n": 5, "hidden": "[redacted]"}', 'the last one before, too');
+SELECT is(row_as_of('typed', '{"id": 1}', clock_timestamp()), '{"id": 1, "v": "x5", "w": 7, "n": "5", "hidden": "[redacted]"}', 'now they have the new');
+SELECT throws_ok(format($$SELECT row_as_of('typed', '{"id": 9}', %L)$$, :'before'), '55000', 'the value that column "v" of table "typed" had before its type was changed is not known', 'what the log never had, and the old type does not take, is an error');
+UPDATE typed SET v = 'y';
+SELECT is(row_as_of('typed', '{"id": 1}', :'before') -> 'v', '5', 'a later change changes nothing in that');
+SELECT is(revert('typed', '{"id": 1}', :'before'), '{"id": 1, "v": "5", "w": 12, "n": "5", "hidden": "[redacted]"}', 'a row can be set back to what the new types make of it');
+SELECT throws_ok(format('SELECT revert(%s)', :sixth), '27000', NULL, 'a row that is gone is a conflict as ever');
+SELECT is((SELECT outcome FROM revert(:gone)), 'reverted', 'a deleted one comes back');
+SELECT results_eq(format('SELECT outcome FROM revert(%s)', :sixth), ARRAY['reverted'], 'and 6 is what the new type shows as "6"');
+UPDATE typed SET w = 3 WHERE id = 9;
+SELECT throws_ok(format($$SELECT audit_write_back('typed', '{"id": 9}', old_values) FROM audit_log WHERE table_name = 'typed' AND record_key = '{"id": 9}' AND old_values = '{"w": "abc"}'$$), '42804', 'column "w" of table "typed" cannot have the value "abc" again', 'what the new type cannot hold is named');
 SELECT * FROM finish();
 ROLLBACK;

@@ -4,7 +4,7 @@
 SET search_path = public, ticketflow;
 CALL ticketflow.deploy();
 BEGIN;
-SELECT plan(38);
+SELECT plan(39);
 CREATE FUNCTION last_change(OUT l audit_log) LANGUAGE sql BEGIN ATOMIC SELECT a FROM audit_log a ORDER BY id DESC LIMIT 1; END;
 CREATE FUNCTION ops() RETURNS text LANGUAGE sql BEGIN ATOMIC SELECT string_agg(operation, ' ' ORDER BY id) FROM audit_log; END;
 CREATE FUNCTION clear() RETURNS void LANGUAGE sql BEGIN ATOMIC DELETE FROM audit_log; END;
@@ -116,6 +116,17 @@ UPDATE public.t SET v = 100 WHERE id = 50;
 RESET search_path;
 SET LOCAL search_path = public, ticketflow;
 SELECT is((last_change()).new_values, '{"v": 100}'::jsonb, 'a hostile search_path changes nothing');
+
+-- A statement that fails when some of its rows are recorded, in a savepoint that is rolled back inside of one that is kept.
+CREATE TABLE halfway (id int PRIMARY KEY);
+SELECT audit_enable('halfway');
+CREATE FUNCTION stop_at_five() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN IF NEW.id = 5 THEN RAISE check_violation; END IF; RETURN NULL; END$$;
+CREATE TRIGGER zz_last AFTER INSERT ON halfway FOR EACH ROW EXECUTE FUNCTION stop_at_five();
+SAVEPOINT kept;
+DO $$BEGIN INSERT INTO halfway SELECT generate_series(1, 9); EXCEPTION WHEN check_violation THEN NULL; END$$;
+RELEASE kept;
+INSERT INTO halfway VALUES (10);
+SELECT results_eq($$SELECT record_key FROM audit_log WHERE table_name = 'halfway'$$, $$VALUES ('{"id": 10}'::jsonb)$$, 'rows of a statement that failed are not recorded');
 
 -- a missing month, other tables
 SELECT lives_ok($$INSERT INTO audit_log (table_name, operation, created_at) VALUES ('x', 'INSERT', '2020-01-05')$$, 'a month without a partition');
