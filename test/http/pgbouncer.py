@@ -45,6 +45,7 @@ def main():
         tap.equal((gone.status, service.request("GET", "/rpc/tall?title=eq.gone").json), (200, []), "a transaction of its own, rolled back")
         tap.equal(service.request("POST", "/rpc/dup", "{}", {"Content-Type": "application/json"}).status, 409, "errors")
         tap.equal(service.request("GET", "/rpc/add?a=1&b=2").json, 3, "and on")
+        tap.equal({service.request("GET", "/rpc/prepared").json[0]["count"] for _ in range(6)}, {0}, "no statement stays on connections that others use")
         service.stop()
         bouncer.terminate()
         bouncer.wait()
