@@ -139,7 +139,7 @@ void JsonObject::open_member(const JsonKey &key, uint32 kind, const void *value,
     if (count_ > 0)
         append_bytes(&text_, ", ", 2);
     append_bytes(&text_, key.quoted, key.quoted_length);
-    members_[count_++] = {key, kind, static_cast<uint32>(values_.len), static_cast<uint32>(length)};
+    members_[count_++] = {&key, kind, static_cast<uint32>(values_.len), static_cast<uint32>(length)};
     if (length > 0)
         append_bytes(&values_, value, length);
 }
@@ -223,13 +223,13 @@ Jsonb *JsonObject::finish() {
     size_t bytes = VARHDRSZ + sizeof(uint32) + 2 * sizeof(JEntry) * static_cast<size_t>(count_);
     const size_t data_at = bytes;
     for (int i = 0; i < count_; ++i)
-        bytes += members_[i].key.length + members_[i].length + (is_aligned_kind(members_[i].kind) ? 3 : 0);
+        bytes += members_[i].key->length + members_[i].length + (is_aligned_kind(members_[i].kind) ? 3 : 0);
     Jsonb *const result = static_cast<Jsonb *>(palloc0(bytes));
     result->root.header = static_cast<uint32>(count_) | JB_FOBJECT;
     char *const data = reinterpret_cast<char *>(result) + data_at;
     uint32 end = 0;
     for (int i = 0; i < count_; ++i) {
-        const JsonKey &key = members_[i].key;
+        const JsonKey &key = *members_[i].key;
         memcpy(data + end, key.name, key.length);
         end += key.length;
         result->root.children[i] = entry_of(JENTRY_ISSTRING, i, end, key.length);

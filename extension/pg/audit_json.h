@@ -67,7 +67,7 @@ class JsonObject {
 
   private:
     struct Member {
-        JsonKey key;
+        const JsonKey *key; // lives as long as the object is built
         uint32 kind;
         uint32 offset;
         uint32 length;

@@ -88,12 +88,13 @@ def full_disk(cluster):
 
 
 def many(cluster):
-    cluster.sql("SET synchronous_commit = off; INSERT INTO parcel SELECT n FROM generate_series(100, 1000099) n")
+    # What they are is not the point here: the rows come in unrecorded.
+    cluster.sql("SET session_replication_role = replica; INSERT INTO parcel SELECT n FROM generate_series(100, 1000099) n")
     grown = resident(cluster, "UPDATE parcel SET n = n + 1;")
     ok(grown < 90_000, "a million-row update grows the session by its queue of events and little more", f"{grown} kB")
     equal(cluster.sql("SELECT count(*) FROM audit_log WHERE table_name = 'parcel' AND operation = 'UPDATE' AND new_values = '{\"n\": 1}' AND record_key <> '{\"id\": 10}'"), "1000000", "and records each row")
-    grown = resident(cluster, "DO $$ BEGIN FOR i IN 1..100000 LOOP UPDATE parcel SET n = i WHERE id = 100 + i % 50; COMMIT; END LOOP; END $$;")
-    ok(grown < 10_000, "a hundred thousand transactions leave a session as it was", f"{grown} kB")
+    grown = resident(cluster, "DO $$ BEGIN FOR i IN 1..30000 LOOP UPDATE parcel SET n = i WHERE id = 100 + i % 50; COMMIT; END LOOP; END $$;")
+    ok(grown < 3_000, "thirty thousand transactions leave a session as it was", f"{grown} kB")
     cluster.sql("SELECT ticketflow.audit_seal()")
     equal(cluster.sql("SELECT sum(row_count) - (SELECT count(*) FROM audit_log) - (SELECT count(*) FROM task_history) FROM audit_seals"), "0", "one seal closes them all")
 
