@@ -1,7 +1,7 @@
 -- what policies ask once a statement: right at once after every change, for every caller, and visible to the planner.
 \set ECHO none
 BEGIN;
-SELECT plan(39);
+SELECT plan(40);
 
 INSERT INTO organizations (id, name, is_shared) VALUES (1, 'One', true);
 INSERT INTO users (id, email, role, is_approved, organization_id) VALUES
@@ -46,6 +46,19 @@ SELECT is(ticketflow.statement_value('setting()', ''::text), 'one', 'what a sett
 SET LOCAL test.setting = 'two';
 SELECT is(ticketflow.statement_value('setting()', ''::text), 'two', 'is asked anew in the next statement');
 SELECT throws_ok($$SELECT ticketflow.statement_value('plan_of(text)', NULL::text)$$, '22023', NULL, 'nor one with arguments');
+-- Nothing but the command differs here: no other session commits, no setting changes, nothing is rolled back.
+CREATE TABLE counted (a integer);
+CREATE FUNCTION how_many() RETURNS integer LANGUAGE sql STABLE RETURN (SELECT count(*)::integer FROM counted);
+CREATE FUNCTION as_counted() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE told text := '';
+BEGIN
+  FOR i IN 1 .. 3 LOOP
+    told := told || ticketflow.statement_value('how_many()', NULL::integer) || ' ';
+    INSERT INTO counted VALUES (i);
+  END LOOP;
+  RETURN told;
+END $$;
+SELECT is(as_counted(), '0 1 2 ', 'an answer is good for one command');
 REVOKE ALL ON FUNCTION two() FROM PUBLIC;
 SELECT ticketflow.statement_value('two()', NULL::integer) \g /dev/null
 SET LOCAL ROLE ticketflow_customer;
