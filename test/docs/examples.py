@@ -8,6 +8,9 @@ import sys
 
 root = pathlib.Path(__file__).resolve().parents[2]
 os.chdir(root)
+sys.path.insert(0, str(root / "test/lib"))
+from tap import done, ok  # noqa: E402
+
 documents = [p for p in [pathlib.Path("README.md"), *sorted(pathlib.Path("docs").glob("*.md"))]
              if p.name != "reference.md" and "```sql" in p.read_text()]
 sample = "".join(p.read_text() for p in sorted(pathlib.Path("sql/sample").glob("*.sql")))
@@ -19,16 +22,16 @@ def psql(database, script):
                           input=script, capture_output=True, text=True, env=environment)
 
 
-print(f"1..{len(documents)}")
+sampled = f"examples_{os.getpid()}"
+subprocess.run(["test/lib/database", "desk", sampled], check=True, capture_output=True)
+loaded = psql(sampled, "BEGIN; SET search_path = public, ticketflow;\n" + sample + "COMMIT;")
+ok(loaded.returncode == 0, "the sample is loaded", loaded.stderr)
 for number, document in enumerate(documents, 1):
     fences = re.findall(r"^```sql\n(.*?)^```", document.read_text(), re.M | re.S)
-    name = f"examples_{number}_{os.getpid()}"
-    subprocess.run(["test/lib/database", "desk", name], check=True, capture_output=True)
-    loaded = psql(name, "BEGIN; SET search_path = public, ticketflow;\n" + sample + "COMMIT;")
+    name = f"{sampled}_{number}"
+    subprocess.run(["createdb", "-T", sampled, name], check=True)
     result = psql(name, "SET search_path = public, ticketflow;\n" + "\n".join(fences))
-    good = loaded.returncode == 0 and result.returncode == 0
-    print(f"{'ok' if good else 'not ok'} {number} - {document}: {len(fences)} examples run")
-    if not good:
-        print("\n".join("# " + line for line in (loaded.stderr + result.stderr).splitlines()[:8]), file=sys.stderr)
-    subprocess.run(["dropdb", "--if-exists", "--force", name], capture_output=True)
-    sys.stdout.flush()
+    ok(result.returncode == 0, f"{document}: {len(fences)} examples run", *result.stderr.splitlines()[:8])
+    subprocess.run(["dropdb", "--force", name], check=True)
+subprocess.run(["dropdb", sampled], check=True)
+done()

@@ -1,6 +1,6 @@
 // Run by client.py: node client.mjs URL TOKEN, with CLIENT naming the folder that holds node_modules.
 import { createRequire } from 'node:module'
-import { isDeepStrictEqual } from 'node:util'
+import { done, equal } from '../lib/tap.mjs'
 
 const require = createRequire(process.env.CLIENT + '/package.json')
 const { PostgrestClient } = require('@supabase/postgrest-js')
@@ -21,15 +21,6 @@ for (let proto = Object.getPrototypeOf(client.rpc('x')); proto !== Object.protot
   }
 }
 
-let count = 0
-let failures = 0
-function equal(got, want, name) {
-  const passed = isDeepStrictEqual(got, want)
-  count += 1
-  failures += passed ? 0 : 1
-  console.log(`${passed ? 'ok' : 'not ok'} ${count} - ${name}`)
-  if (!passed) console.error(`# failed: ${name}\n#   got:  ${JSON.stringify(got)}\n#   want: ${JSON.stringify(want)}`)
-}
 async function data(name, request, want) {
   const { data, error } = await request
   equal(error ?? data, want, name)
@@ -133,6 +124,4 @@ equal([aborted.data, /abort/i.test(aborted.error?.message ?? '')], [null, true],
 
 // processResponse and then are called by the client itself.
 equal([...methods].filter(([, calls]) => calls === 0).map(([name]) => name), [], 'every method of the builders was called')
-
-console.log(`1..${count}`)
-process.exit(failures ? 1 : 0)
+done()

@@ -1,22 +1,13 @@
 // Run by sessions.py: node sessions.mjs, with CLIENT naming the folder that holds node_modules and PG... the desk's database.
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
-import { isDeepStrictEqual, promisify } from 'node:util'
+import { promisify } from 'node:util'
+import { done, equal } from '../lib/tap.mjs'
 
 const require = createRequire(process.env.CLIENT + '/package.json')
 const session = require('express-session')
 const PgStore = require('connect-pg-simple')(session)
 const { Pool } = require('pg')
-
-let count = 0
-let failures = 0
-function equal(got, want, name) {
-  const passed = isDeepStrictEqual(got, want)
-  count += 1
-  failures += passed ? 0 : 1
-  console.log(`${passed ? 'ok' : 'not ok'} ${count} - ${name}`)
-  if (!passed) console.error(`# failed: ${name}\n#   got:  ${JSON.stringify(got)}\n#   want: ${JSON.stringify(want)}`)
-}
 
 const pool = new Pool({ host: process.env.PGHOST, max: 4 })
 const store = new PgStore({ pool, tableName: 'sessions', schemaName: 'public', pruneSessionInterval: false })
@@ -78,8 +69,7 @@ equal((await rows("SELECT count(*)::int FROM sessions WHERE sess #>> '{passport,
 await ask('/out', cookie)
 equal([(await ask('/', cookie))[0], await rows('SELECT count(*)::int FROM sessions')], [null, [[0]]], 'after signing out nobody is')
 
-console.log(`1..${count}`)
 server.close()
 await store.close()
 await pool.end()
-process.exit(failures ? 1 : 0)
+done()

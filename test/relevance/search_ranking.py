@@ -3,20 +3,16 @@
 
 Needs the collections: TICKETFLOW_DATA or ../shared/data; skipped where they are absent. Run inside test/with_pg.
 --table prints measured values for a few settings instead of testing."""
-import gzip, math, os, subprocess, sys
+import gzip
+import math
+import os
+import sys
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-DATA = os.environ.get("TICKETFLOW_DATA") or os.path.join(ROOT, "..", "shared", "data")
-DATABASE = f"t_relevance_{os.getpid()}"
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+from scratch import DATA, Scratch  # noqa: E402
+from tap import done, ok, skip_all  # noqa: E402
+
 CUT = 10
-
-
-def psql(script):
-    done = subprocess.run(["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-F", "\t", "-d", DATABASE], input=script, text=True,
-                          capture_output=True, env={**os.environ, "PGOPTIONS": "-c client_min_messages=warning"})
-    if done.returncode != 0:
-        raise RuntimeError(done.stderr)
-    return [line.split("\t") for line in done.stdout.splitlines()]
 
 
 def rows(collection, name):
@@ -30,7 +26,7 @@ def copy(table, data):
 
 
 def load(collection):
-    psql("SET search_path = ticketflow, public; DROP TABLE IF EXISTS docs, queries; "
+    database.rows("DROP TABLE IF EXISTS docs, queries; "
          "CREATE TABLE docs (id text, title text, body text, plain tsvector, labelled tsvector); CREATE TABLE queries (id text, body text);\n"
          + copy("docs (id, title, body)", [(r + ["", ""])[:3] for r in rows(collection, "docs")])
          + copy("queries", [r[:2] for r in rows(collection, "queries")])
@@ -42,7 +38,7 @@ def load(collection):
 
 def ndcg(collection, column, query, settings="", drop_self=False):
     ranked = {}
-    for query_id, doc in psql(f"""SET search_path = ticketflow, public; SET jit = off; {settings};
+    for query_id, doc in database.rows(f"""SET jit = off; {settings};
         SELECT q.id, d.id FROM queries q CROSS JOIN LATERAL
           (SELECT id, {column} <@> {query} AS s FROM docs WHERE {column} @@ {query} ORDER BY {column} <@> {query} LIMIT {CUT + 1}) d
         ORDER BY q.id, s, d.id"""):
@@ -61,7 +57,7 @@ def ndcg(collection, column, query, settings="", drop_self=False):
 
 
 def differences(column, query, limits):
-    return int(psql(f"""SET search_path = ticketflow, public; SET jit = off;
+    return int(database.rows(f"""SET jit = off;
         CREATE OR REPLACE FUNCTION pg_temp.best(q tsquery, k int) RETURNS text[] LANGUAGE sql STABLE AS
           $$SELECT array_agg(id || s ORDER BY o) FROM (SELECT row_number() OVER () o, x.* FROM
             (SELECT id, -({column} <@> q) s FROM docs WHERE {column} @@ q ORDER BY {column} <@> q LIMIT k) x) y$$;
@@ -97,29 +93,20 @@ def table():
                                                            for name, query in queries.items()), flush=True)
 
 
-def main():
-    if not os.path.isdir(DATA):
-        print("1..0 # SKIP the collections are not here (TICKETFLOW_DATA)")
-        return
-    subprocess.run([os.path.join(ROOT, "test", "lib", "database"), "engine", DATABASE], check=True, stdout=subprocess.DEVNULL)
-    try:
-        if "--table" in sys.argv:
-            return table()
-        number, loaded = 0, None
-        print(f"1..{len(CASES) + 4}")
-        for collection, what, column, query, settings, drop_self, least, reference in CASES:
-            if loaded != collection:
-                load(collection)
-                loaded = collection
-                number += 1
-                own = collection.startswith("seamonkey")
-                count = differences("plain", OWN if own else ANY, "1, 3, 10, 100, 1000")
-                print("ok" if count == 0 else "not ok", number, f"- {collection}: index and exhaustive ranking agree")
-            value = ndcg(collection, column, query, settings, drop_self)
-            number += 1
-            print("ok" if value >= least else "not ok", number, f"- {collection}, {what}: nDCG@10 {value:.4f} (reference {reference})", flush=True)
-    finally:
-        subprocess.run(["dropdb", "--if-exists", "--force", DATABASE])
+def test():
+    loaded = None
+    for collection, what, column, query, settings, drop_self, least, reference in CASES:
+        if loaded != collection:
+            load(collection)
+            loaded = collection
+            own = collection.startswith("seamonkey")
+            ok(differences("plain", OWN if own else ANY, "1, 3, 10, 100, 1000") == 0, f"{collection}: index and exhaustive ranking agree")
+        value = ndcg(collection, column, query, settings, drop_self)
+        ok(value >= least, f"{collection}, {what}: nDCG@10 {value:.4f} (reference {reference})")
+    done()
 
 
-main()
+if not os.path.isdir(DATA):
+    skip_all("the collections are not here (TICKETFLOW_DATA)")
+with Scratch("engine") as database:
+    table() if "--table" in sys.argv else test()
