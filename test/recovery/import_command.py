@@ -3,6 +3,8 @@
 import gzip
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -184,6 +186,37 @@ def resuming():
     hold.communicate('ROLLBACK;\n')
 
 
+def on_terminal(path, *options, source):
+    """Imports with a terminal as stderr; what it was sent."""
+    ours, theirs = pty.openpty()
+    running = subprocess.Popen(command(path, '--map', 'external_id=id', *options, source=source), stdout=subprocess.PIPE, stderr=theirs)
+    os.close(theirs)
+    sent = b''
+    try:
+        while piece := os.read(ours, 4096):
+            sent += piece
+    except OSError:  # Linux says so when the other end is closed
+        pass
+    os.close(ours)
+    result = subprocess.CompletedProcess(running.args, running.wait(60), running.stdout.read(), sent)
+    equal((result.returncode, sums(result)), (0, (2000, 0, 0, 0, 0)), f'an import on a terminal ends ({source})', sent)
+    return sent.decode()
+
+
+def progress():
+    path = write('bar.csv', 'id,title,padding\n' + ''.join(f'B-{i},ticket {i},{"." * 4000}\n' for i in range(2000)))
+    sent = on_terminal(path, '--batch', '100', source='bar')
+    drawn = sent.split('\r\x1b[K')
+    ok(drawn[0] == '' and drawn[-1] == '' and len(drawn) > 3, 'a bar is drawn in place, again and again, and wiped at the end', repr(sent))
+    wrong = [line for line in drawn[1:-1] if not re.fullmatch(r'\[#*\.*\] +\d+%  [\d,]+ records(  [\d,]+/s)?(  \d+:\d\d left)?', line) or len(line) > 79]
+    equal(wrong, [], 'each fits into a line and says how far it is', repr(sent))
+    shares = [int(line.split('%')[0].split()[-1]) for line in drawn[1:-1]]
+    ok(shares == sorted(shares) and shares[-1] > shares[0], 'and it grows', shares)
+    equal(on_terminal(path, '--quiet', source='quiet'), '', 'a quiet one draws nothing')
+    error = load(path, '--map', 'external_id=id', source='piped').stderr
+    ok(b'\r' not in error and b'\x1b' not in error, 'nor one whose messages go elsewhere', error)
+
+
 def real_tickets():
     data = os.environ.get('TICKETFLOW_DATA', os.path.join(ROOT, '../shared/data'))
     path = os.path.join(data, 'tickets_effort.tsv.gz')
@@ -213,6 +246,7 @@ with tempfile.TemporaryDirectory() as folder:
     refusals()
     resuming()
     large()
+    progress()
     real_tickets()
 subprocess.run(['dropdb', '--force', database], check=False)
 done()
