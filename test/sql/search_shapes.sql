@@ -1,7 +1,7 @@
 -- database: engine
 -- Ranked scans in every shape of executor: a plan must not change which rows come, in which order, or with which score.
 SET search_path = ticketflow, public;
-SELECT plan(52);
+SELECT plan(54);
 SELECT setseed(0.7);
 CREATE TABLE d (id int PRIMARY KEY, kind int, other tsvector, document tsvector) WITH (autovacuum_enabled = off);
 INSERT INTO d SELECT i, i % 10, 'other', to_tsvector('simple', 'w' || (power(60, random()))::int || ' w' || (power(60, random()))::int || repeat(' x', i % 17) || ' n' || i)
@@ -179,4 +179,15 @@ SELECT same(q, format('plans agree: %s', q)) FROM unnest(ARRAY[
 -- Statistics are counted.
 SELECT pg_stat_force_next_flush();
 SELECT cmp_ok((SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'd_rank'), '>', 10::bigint, 'scans are counted in pg_stat_user_indexes');
+-- A file that is built anew in place: what the session remembers of its segments must go.
+CREATE TEMP TABLE emptied (id int, document tsvector) ON COMMIT DELETE ROWS;
+CREATE INDEX emptied_document ON emptied USING ticketflow (document);
+CREATE FUNCTION found_in_emptied(letters text) RETURNS bigint LANGUAGE plpgsql SET enable_seqscan = off SET enable_sort = off AS $$
+BEGIN
+  INSERT INTO emptied SELECT g, to_tsvector('simple', letters || lpad(g::text, 6, '0') || ' common') FROM generate_series(1, 30000) g;
+  PERFORM bm25_merge('emptied_document');
+  RETURN (SELECT count(*) FROM (SELECT id FROM emptied WHERE document @@ (letters || '012345')::tsquery ORDER BY document <@> (letters || '012345')::tsquery LIMIT 5000) x);
+END $$;
+SELECT is(found_in_emptied('aaaa'), 1::bigint, 'a row of a temporary table');
+SELECT is(found_in_emptied('bbbb'), 1::bigint, 'and, after ON COMMIT DELETE ROWS, one of the next transaction');
 SELECT * FROM finish();

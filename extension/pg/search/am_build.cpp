@@ -7,6 +7,7 @@
 #include "pg/search/am_document.h"
 #include "pg/search/am_maintain.h"
 #include "pg/search/am_options.h"
+#include "pg/search/am_segments.h"
 
 #include <deque>
 
@@ -152,6 +153,8 @@ Meta new_meta() {
 IndexBuildResult *build(Relation heap, Relation index, IndexInfo *info) {
     if (call([index] { return RelationGetNumberOfBlocks(index); }) != 0)
         throw_damaged(index, 0, "it has pages before it is built");
+    // TRUNCATE of a table that its own transaction made, and ON COMMIT DELETE ROWS, build in the same file. No other session has it open.
+    forget_segments(file_of(index));
     const Meta meta = new_meta();
     write_new_page(index, 0, PageKind::meta, reinterpret_cast<const uint8_t *>(&meta), sizeof meta);
     Builder builder(index);

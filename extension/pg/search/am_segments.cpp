@@ -9,7 +9,7 @@ namespace {
 constexpr size_t kKept = 64;
 std::vector<std::unique_ptr<OpenSegment>> kept; // the one given back last is the last
 
-// A segment's number is used once a file; the rest is compared to be sure. Rows die without a change of the segment.
+// A segment's number is used once in the life of a file (see forget_segments()); the rest is compared to be sure. Rows die without a change of the segment.
 bool same_segment(const SegmentEntry &a, const SegmentEntry &b) {
     return a.id == b.id && a.size == b.size && a.root == b.root && a.pages == b.pages && a.documents == b.documents &&
            a.nulls == b.nulls && a.fields == b.fields && std::equal(a.total_length, a.total_length + engine::kFields, b.total_length);
@@ -32,6 +32,10 @@ std::unique_ptr<OpenSegment> open_segment(Relation index, const SegmentEntry &en
     open->source.reopen(index);
     open->reader.forget_dead();
     return open;
+}
+
+void forget_segments(const RelationFile &file) {
+    std::erase_if(kept, [&file](const auto &open) { return open->file == file; });
 }
 
 void give_back(std::unique_ptr<OpenSegment> segment) noexcept {

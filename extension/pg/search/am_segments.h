@@ -21,5 +21,7 @@ struct OpenSegment {
 // One that nobody else uses, until it is given back.
 std::unique_ptr<OpenSegment> open_segment(Relation index, const SegmentEntry &entry);
 void give_back(std::unique_ptr<OpenSegment> segment) noexcept;
+// Where a file is built anew in place: segments are numbered from the beginning again.
+void forget_segments(const RelationFile &file);
 
 } // namespace ticketflow::pg::search
