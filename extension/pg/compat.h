@@ -20,7 +20,6 @@ extern "C" {
 #include <access/htup_details.h>
 #include <access/relscan.h>
 #include <access/xact.h>
-#include <access/xloginsert.h>
 #include <catalog/pg_class.h>
 #include <catalog/pg_proc.h>
 #include <miscadmin.h>
@@ -63,15 +62,6 @@ inline RelationFile file_of(Relation relation) {
     return {relation->rd_locator.spcOid, relation->rd_locator.dbOid, relation->rd_locator.relNumber};
 #else
     return {relation->rd_node.spcNode, relation->rd_node.dbNode, relation->rd_node.relNode};
-#endif
-}
-
-// Logs this image of a page, which recovery puts in place whatever it finds there.
-inline XLogRecPtr log_page_image(Relation relation, BlockNumber block, char *image) {
-#if PG_VERSION_NUM >= 160000
-    return log_newpage(&relation->rd_locator, MAIN_FORKNUM, block, image, true);
-#else
-    return log_newpage(&relation->rd_node, MAIN_FORKNUM, block, image, true);
 #endif
 }
 

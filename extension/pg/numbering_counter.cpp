@@ -1,7 +1,7 @@
 // A counter of a fast series is a row of ticket_counters that this file changes in place, under the exclusive lock of its
-// page. That makes it behave like a sequence: a number taken stays taken when its
+// page, logged as a generic record. That makes it behave like a sequence: a number taken stays taken when its
 // transaction rolls back, nobody waits for anybody's commit, and after a crash or a promotion the counter is
-// at least what any committed transaction saw (numbering_log.cpp). The first number of a period inserts the row frozen (visible
+// at least what any committed transaction saw. The first number of a period inserts the row frozen (visible
 // at once, to everybody, whatever becomes of the transaction) under a short lock, so that a new year has no
 // first user to wait for. Unlike a sequence's state the row is plain data: it is dumped, restored and read
 // like any other.
@@ -28,12 +28,7 @@ using core::Failure;
 struct Root {
     ItemPointerData tid;
     bool known;
-    TimestampTz drawn; // when this session last took a number
 };
-
-// A session that draws again within this time makes its counter a busy one, which may be logged ahead. From others a crash
-// takes no number.
-constexpr int64 kBusy = USECS_PER_SEC;
 
 Root &root_of(Oid table, const std::string &prefix, const std::string &period) {
     static std::unordered_map<std::string, Root> roots;
@@ -88,15 +83,13 @@ void change_row(Oid table, row::Key key, int64 initial, Root *root, Request *req
         UnlockReleaseBuffer(buffer);
         XactLockTableWait(changer, rel, &tid, XLTW_Update);
     }
-    const int64 last = request->previous = *row::counter_of(version);
-    const int64 next = request->change == Change::take ? last + request->amount : Max(last, request->amount);
-    request->changed = next != last && next <= core::kMaxNumber;
-    const TimestampTz now = GetCurrentStatementStartTimestamp();
-    if (request->changed && now - root->drawn < kBusy)
-        row::write_ahead(rel, buffer, version, next);
-    else if (request->changed)
-        row::write_logged(rel, buffer, version, next);
-    root->drawn = now;
+    int64 *const counter = row::counter_of(version);
+    request->previous = *counter;
+    const int64 next =
+        request->change == Change::take ? *counter + request->amount : Max(*counter, request->amount);
+    request->changed = next != *counter && next <= core::kMaxNumber;
+    if (request->changed)
+        row::write_logged(rel, buffer, counter, next);
     UnlockReleaseBuffer(buffer);
     table_close(rel, NoLock);
 }
@@ -148,7 +141,7 @@ void rewrite_row(Oid table, row::Key key, Root *root, int64 last) {
         version = row::fetch(rel, key, &root->tid, BUFFER_LOCK_EXCLUSIVE, &buffer, &tid);
     if (!version)
         row::refuse_changed(key.prefix);
-    row::write_logged(rel, buffer, version, last);
+    row::write_logged(rel, buffer, row::counter_of(version), last);
     UnlockReleaseBuffer(buffer);
     table_close(rel, NoLock);
 }

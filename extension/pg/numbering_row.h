@@ -34,12 +34,8 @@ HeapTupleHeader fetch(Relation rel, Key key, ItemPointer root, int mode, Buffer 
 // The counter in a version of a row.
 int64 *counter_of(HeapTupleHeader version);
 
-// Changes a counter in a page that is locked exclusively, and logs it as it is.
-void write_logged(Relation rel, Buffer buffer, HeapTupleHeader version, int64 value);
-// The same where the log may be ahead of the counter: for one that no transaction holds.
-void write_ahead(Relation rel, Buffer buffer, HeapTupleHeader version, int64 value);
-// Ends that, before an update: the log of an update leaves out what both versions share, so it must know the old one.
-void write_exactly(Relation rel, Buffer buffer, HeapTupleHeader version);
+// Changes a counter in a page that is locked exclusively, and logs it.
+void write_logged(Relation rel, Buffer buffer, int64 *place, int64 value);
 
 // The next version of a row, in the transaction; waits for the transaction that made a later one. False where another has
 // come before.
