@@ -1,8 +1,8 @@
 // audit_as_owner(relation, statement): runs a statement with the rights of a relation's owner, as a foreign key's
 // actions are. What it reads and writes may hold the owner's code (triggers, casts, checks of domains, a desk's functions):
 // that code must not get the rights of a superuser who calls it, or of the extension's owner, in whose name the event trigger runs.
-#include "pg/bridge.h"
 #include "pg/compat.h"
+#include "pg/owner.h"
 
 extern "C" {
 #include <access/relation.h>
@@ -31,10 +31,7 @@ Answer run_as_owner(Oid relation, Datum statement) {
     if (!has_privs_of_role(GetUserId(), owner))
         ticketflow::pg::raise_inside_call(ticketflow::core::Condition::insufficient_privilege,
                                           "only the owner of a relation, or a member of that role, may run statements as its owner", "", "");
-    Oid caller;
-    int context;
-    GetUserIdAndSecContext(&caller, &context);
-    SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+    const ticketflow::pg::Borrowed own = ticketflow::pg::become(owner);
     SPI_connect();
     const int result = SPI_execute(TextDatumGetCString(statement), false, 1);
     Answer answer{0, true};
@@ -45,7 +42,7 @@ Answer run_as_owner(Oid relation, Datum statement) {
             answer.value = SPI_datumTransfer(value, false, -1);
     }
     SPI_finish();
-    SetUserIdAndSecContext(caller, context);
+    ticketflow::pg::give_back(own);
     return answer;
 }
 

@@ -47,28 +47,40 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.check_complexity_name(text) IS 'Refuses what cannot be the name of a model. Error: 42602.';
 
+CREATE OR REPLACE FUNCTION @extschema@.complexity_keep(models regclass, name text, model bytea, report jsonb, activate boolean) RETURNS integer
+LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'ticketflow_complexity_keep';
+COMMENT ON FUNCTION @extschema@.complexity_keep(regclass, text, bytea, jsonb, boolean) IS
+  'Private to store_complexity_model(): writes as the owner of the table, whose triggers and checks get no other rights, for who may write it. Error: 42501.';
+
+CREATE OR REPLACE FUNCTION @extschema@.complexity_activate(models regclass, name text, version integer) RETURNS integer
+LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'ticketflow_complexity_activate';
+COMMENT ON FUNCTION @extschema@.complexity_activate(regclass, text, integer) IS
+  'Private to activate_complexity_model(): as complexity_keep(); the version that is active now, or null. Error: 42501.';
+
+CREATE OR REPLACE FUNCTION @extschema@.complexity_exported(models regclass, name text, version integer) RETURNS text
+LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'ticketflow_complexity_exported';
+COMMENT ON FUNCTION @extschema@.complexity_exported(regclass, text, integer) IS
+  'Private to export_complexity_model(): reads as the owner of the table for who may read it. Error: 42501.';
+
+CREATE OR REPLACE FUNCTION @extschema@.complexity_models_of(desk regnamespace) RETURNS regclass
+LANGUAGE sql STABLE
+RETURN (SELECT c.oid FROM pg_catalog.pg_class c WHERE c.relnamespace = desk AND c.relname = 'complexity_models');
+COMMENT ON FUNCTION @extschema@.complexity_models_of(regnamespace) IS 'Private to the functions of models: the table of a desk that holds them.';
+
 CREATE OR REPLACE FUNCTION @extschema@.store_complexity_model(name text, model bytea, report jsonb, activate boolean) RETURNS integer
 LANGUAGE plpgsql
 AS $$
-DECLARE
-  desk regnamespace := @extschema@.complexity_desk();
-  new_version integer;
 BEGIN
   PERFORM @extschema@.check_complexity_name(name);
-  EXECUTE pg_catalog.format('LOCK TABLE %s.complexity_models IN SHARE ROW EXCLUSIVE MODE', desk);
-  EXECUTE pg_catalog.format('SELECT 1 + COALESCE(max(m.version), 0) FROM %s.complexity_models m WHERE m.name = $1', desk)
-    INTO new_version USING name;
-  IF activate THEN
-    EXECUTE pg_catalog.format('UPDATE %s.complexity_models SET is_active = false WHERE is_active', desk);
-  END IF;
-  EXECUTE pg_catalog.format('INSERT INTO %s.complexity_models (name, version, model, report, is_active) VALUES ($1, $2, $3, $4, $5)', desk)
-    USING name, new_version, model, report, activate;
-  RETURN new_version;
+  RETURN @extschema@.complexity_keep(@extschema@.complexity_models_of(@extschema@.complexity_desk()), name, model, report, COALESCE(activate, false));
 END
 $$;
 COMMENT ON FUNCTION @extschema@.store_complexity_model(text, bytea, jsonb, boolean) IS
-  'For train_complexity() and import_complexity_model(): keeps a model as the next version of its name, with the rights of the caller '
-  '(INSERT and UPDATE on complexity_models). Errors: 42602 name; 55000 no desk.';
+  'For train_complexity() and import_complexity_model(): keeps a model as the next version of its name, for who has SELECT, INSERT and '
+  'UPDATE on complexity_models. Errors: 42602 name; 42501; 55000 no desk.';
 
 CREATE OR REPLACE FUNCTION @extschema@.train_complexity(name text, query text DEFAULT 'SELECT * FROM complexity_training',
   options jsonb DEFAULT '{}', OUT version integer, OUT activated boolean, OUT report jsonb)
@@ -110,10 +122,7 @@ AS $$
 DECLARE
   result text;
 BEGIN
-  EXECUTE pg_catalog.format(
-    'SELECT pg_catalog.jsonb_build_object(''name'', m.name, ''version'', m.version, ''report'', m.report, ''model'', pg_catalog.encode(m.model, ''base64''))::text
-       FROM %s.complexity_models m WHERE m.name = $1 AND m.version = COALESCE($2, m.version) ORDER BY m.version DESC LIMIT 1',
-    @extschema@.complexity_desk()) INTO result USING name, version;
+  result := @extschema@.complexity_exported(@extschema@.complexity_models_of(@extschema@.complexity_desk()), name, version);
   IF result IS NULL THEN
     RAISE EXCEPTION 'model "%" % does not exist', name, COALESCE('version ' || version, '') USING ERRCODE = 'undefined_object',
       HINT = 'The table complexity_models lists them.';
@@ -122,7 +131,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.export_complexity_model(text, integer) IS
-  'A model as JSON text for import_complexity_model() elsewhere; without version the newest. Errors: 42704; 55000 no desk.';
+  'A model as JSON text for import_complexity_model() elsewhere; without version the newest. Errors: 42704; 42501; 55000 no desk.';
 
 CREATE OR REPLACE FUNCTION @extschema@.import_complexity_model(exported text, name text DEFAULT NULL, activate boolean DEFAULT false) RETURNS integer
 LANGUAGE plpgsql
@@ -141,24 +150,15 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.import_complexity_model(text, text, boolean) IS
   'Keeps an exported model as the next version of its name (or of the given name); returns that version. activate: let it score from '
-  'now on. Errors: 22P02 not JSON, 22023 not a model, XX001 damaged; 55000 no desk.';
+  'now on. Errors: 22P02 not JSON, 22023 not a model, XX001 damaged; 42501; 55000 no desk.';
 
 CREATE OR REPLACE FUNCTION @extschema@.activate_complexity_model(name text, version integer DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql
 AS $$
 DECLARE
-  desk regnamespace := @extschema@.complexity_desk();
-  chosen integer;
+  chosen integer := @extschema@.complexity_activate(@extschema@.complexity_models_of(@extschema@.complexity_desk()), name, version);
 BEGIN
-  EXECUTE pg_catalog.format('LOCK TABLE %s.complexity_models IN SHARE ROW EXCLUSIVE MODE', desk);
-  EXECUTE pg_catalog.format('UPDATE %s.complexity_models SET is_active = false WHERE is_active', desk);
-  IF name IS NULL THEN
-    RETURN;
-  END IF;
-  EXECUTE pg_catalog.format('UPDATE %1$s.complexity_models m SET is_active = true WHERE m.name = $1 AND m.version = COALESCE($2,
-      (SELECT max(o.version) FROM %1$s.complexity_models o WHERE o.name = $1)) RETURNING m.version', desk)
-    INTO chosen USING name, version;
-  IF chosen IS NULL THEN
+  IF name IS NOT NULL AND chosen IS NULL THEN
     RAISE EXCEPTION 'model "%" % does not exist', name, COALESCE('version ' || version, '') USING ERRCODE = 'undefined_object',
       HINT = 'The table complexity_models lists them; null goes back to the shipped model.';
   END IF;
@@ -166,4 +166,4 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.activate_complexity_model(text, integer) IS
   'Lets a kept model score from now on, the newest version where none is given; null: the shipped model. CALL rescore_complexity() '
-  'brings earlier scores up to date. Errors: 42704 no such model; 55000 no desk.';
+  'brings earlier scores up to date. Errors: 42704 no such model; 42501; 55000 no desk.';
