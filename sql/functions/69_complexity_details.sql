@@ -5,12 +5,12 @@ CREATE OR REPLACE FUNCTION task_sla_risk(created_at timestamptz, due_date timest
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
   SELECT CASE
-    WHEN due_date IS NULL OR done_at IS NOT NULL THEN 0
-    WHEN due_date <= now() OR due_date <= created_at THEN 1
+    WHEN due_date IS NULL OR due_date = 'infinity' OR done_at IS NOT NULL THEN 0
+    WHEN due_date <= now() OR due_date <= created_at OR created_at = '-infinity' THEN 1
     ELSE greatest(0, extract(epoch FROM now() - created_at) / extract(epoch FROM due_date - created_at))
   END::double precision;
 END;
-COMMENT ON FUNCTION task_sla_risk(timestamptz, timestamptz, timestamptz) IS 'How much of the time until due_date has passed, 0 to 1 (1: missed); 0 without due date and when resolved.';
+COMMENT ON FUNCTION task_sla_risk(timestamptz, timestamptz, timestamptz) IS 'How much of the time until due_date has passed, 0 to 1 (1: missed); 0 without due date, where that is infinity, and when resolved.';
 REVOKE ALL ON FUNCTION task_sla_risk(timestamptz, timestamptz, timestamptz) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION complexity_history(ticket integer, requester text, until timestamptz,

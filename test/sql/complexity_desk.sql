@@ -2,7 +2,7 @@
 \set ECHO none
 BEGIN;
 SET LOCAL search_path = public, ticketflow;
-SELECT plan(36);
+SELECT plan(42);
 
 INSERT INTO users (id, email, role, is_approved) VALUES ('ada', 'ada@desk.test', 'admin', true), ('una', 'una@desk.test', 'user', true),
   ('cee', 'cee@desk.test', 'customer', true);
@@ -110,6 +110,31 @@ SELECT ok((train_complexity('theirs', 'SELECT * FROM learned', '{"penalty": 20, 
 RESET ROLE;
 SELECT throws_ok($$SET LOCAL ROLE ticketflow_report; SELECT train_complexity('theirs', 'SELECT 1.0 AS effort, title FROM (SELECT 1) a, (SELECT ''a'' AS title FROM generate_series(1, 60)) b', '{"penalty": 20, "bits": 10}')$$, '42501', NULL, 'and not without');
 RESET ROLE;
+
+-- Never due, and due since ever
+SELECT is(ARRAY[task_sla_risk(now(), 'infinity', NULL), task_sla_risk(now(), '-infinity', NULL), task_sla_risk('-infinity', now() + interval '1 day', NULL),
+                task_sla_risk('-infinity', 'infinity', NULL), task_sla_risk('infinity', now() + interval '1 day', NULL), task_sla_risk('infinity', 'infinity', NULL)],
+  '{0,1,1,0,1,0}', 'endless times have a risk');
+INSERT INTO tasks (id, title, description, created_by, category, due_date) VALUES
+  (9001, 'Replace the toner', 'b', 'cee', 'bug', 'infinity'), (9002, 'Replace the toner', 'b', 'cee', 'bug', '-infinity'), (9003, 'Replace the toner', 'b', 'cee', 'bug', NULL);
+SELECT is((SELECT array_agg(d.details -> 'sla_risk' ORDER BY d.task_id) FROM complexity_details('{9001,9002,9003}') d), '{0,1,0}', 'and such tickets are written');
+UPDATE tasks SET due_date = 'infinity' WHERE id IN (9002, 9003);
+UPDATE tasks SET due_date = '-infinity' WHERE id = 9003;
+SELECT is((SELECT count(*) FROM ticket_complexity_scores WHERE task_id > 9000), 3::bigint, 'and scored');
+UPDATE complexity_settings SET threshold = 1;
+SELECT set_config('app.current_user_id', 'ada', true), setval('tasks_id_seq', 10000) \g /dev/null
+SELECT is((SELECT array_agg((task_id, sla_risk)::text ORDER BY task_id) FROM api.escalations(1000) WHERE task_id > 9000), '{"(9001,0)","(9002,0)","(9003,1)"}', 'and escalated');
+SELECT lives_ok($$SELECT api.create_task('x', 'y', due_date => 'infinity')$$, 'and created by the interface');
+DO $$
+DECLARE it regclass;
+BEGIN
+  FOR it IN SELECT c.oid FROM pg_class c WHERE c.relnamespace = 'report'::regnamespace AND c.relkind = 'v' LOOP
+    EXECUTE format('SELECT count(r::text) FROM %s r', it);
+  END LOOP;
+END
+$$;
+SELECT pass('every report reads them');
+SELECT set_config('app.current_user_id', '', true) \g /dev/null
 
 -- A stranger's table of the same name is no desk
 CREATE SCHEMA stranger CREATE TABLE complexity_models (name text);
