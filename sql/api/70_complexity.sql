@@ -21,13 +21,16 @@ GRANT EXECUTE ON FUNCTION score_task(integer) TO ticketflow_customer;
 
 CREATE OR REPLACE FUNCTION explain_complexity(task_id integer)
 RETURNS TABLE (factor text, value text, points numeric, explanation text)
-LANGUAGE plpgsql SECURITY DEFINER
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 AS $$
-DECLARE
-  task tasks := require_task(explain_complexity.task_id, false);
 BEGIN
+  PERFORM require_person();
+  IF NOT task_visible(explain_complexity.task_id) THEN
+    RAISE EXCEPTION 'ticket % does not exist', explain_complexity.task_id
+      USING ERRCODE = 'PT404', HINT = 'It may have been deleted, or is not yours to see.';
+  END IF;
   RETURN QUERY
-    SELECT l.factor, l.value, l.points, l.explanation FROM complexity_lines(task.id) l ORDER BY l.line;
+    SELECT l.factor, l.value, l.points, l.explanation FROM complexity_lines(explain_complexity.task_id) l ORDER BY l.line;
 END
 $$
 SET search_path FROM CURRENT;

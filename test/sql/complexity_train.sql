@@ -2,7 +2,7 @@
 \set ECHO none
 BEGIN;
 SET LOCAL search_path = public, ticketflow;
-SELECT plan(53);
+SELECT plan(56);
 
 -- A desk whose effort follows what its tickets are about, with noise; 400 resolved tickets.
 INSERT INTO users (id, email, role, is_approved) VALUES ('ada', 'ada@desk.test', 'admin', true), ('una', 'una@desk.test', 'user', true),
@@ -59,6 +59,8 @@ SELECT throws_ok($$SELECT train_complexity('', 'SELECT * FROM learned')$$, '4260
 
 -- Tickets are scored by it
 INSERT INTO tasks (title, category, created_by) VALUES ('Migrate the database cluster to new hardware', 'request', 'cee'), ('Password reset', 'request', 'ada');
+CREATE TEMP TABLE ticket_ids AS SELECT id FROM tasks;
+GRANT SELECT ON ticket_ids TO PUBLIC;
 CREATE TEMP VIEW it AS SELECT s.* FROM ticket_complexity_scores s WHERE s.task_id = (SELECT min(id) FROM tasks);
 SELECT is((SELECT model FROM it), 'hours v1', 'new tickets are scored by the active model');
 SELECT ok((SELECT complexity_score > 70 AND escalation_recommended FROM it), 'and escalated where they are hard');
@@ -70,6 +72,15 @@ SELECT is((SELECT model FROM it), 'shipped', 'brings scores up to date');
 SELECT authenticate('cee');
 SELECT throws_ok(format('SELECT api.override_complexity(%s, 10, ''easy'')', (SELECT min(id) FROM tasks)), '42501', NULL, 'a customer does not decide');
 SELECT ok((SELECT count(*) > 5 AND max(points) FILTER (WHERE factor = 'score') = sum(points) FILTER (WHERE factor <> 'score') FROM api.explain_complexity((SELECT min(id) FROM tasks))), 'but reads why');
+SELECT count(*) AS lines FROM api.explain_complexity((SELECT min(id) FROM tasks)) \gset
+SELECT min(id) AS first, max(id) AS other FROM (SELECT id FROM pg_temp.ticket_ids) t \gset
+SAVEPOINT reading;
+SET LOCAL transaction_read_only = on;
+SELECT count(*) AS read_only_lines FROM api.explain_complexity(:first) \gset
+ROLLBACK TO reading;
+SELECT is(:read_only_lines, :lines, 'where nothing may be written or locked too, as on a standby');
+SELECT throws_ok('SELECT * FROM api.explain_complexity(' || :other || ')', 'PT404', 'ticket ' || :other || ' does not exist', 'but not of other people''s tickets');
+SELECT throws_ok('SELECT * FROM api.explain_complexity(NULL)', 'PT404', NULL, 'nor of none');
 RESET ROLE;
 SELECT set_config('app.current_user_id', 'ada', true);
 SELECT throws_ok(format('SELECT api.override_complexity(%s, 101, ''x'')', (SELECT min(id) FROM tasks)), '22023', NULL, 'a score is 0 to 100');
