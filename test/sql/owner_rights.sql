@@ -10,7 +10,7 @@ GRANT INSERT, SELECT ON public.ran TO PUBLIC;
 SET SESSION AUTHORIZATION test_other;
 CREATE TABLE other.audit_log (id bigserial, table_name text, operation text, user_id text, old_values jsonb, new_values jsonb, created_at timestamptz, transaction_id bigint, context bigint, record bigint,
   moved_to bigint, record_key jsonb, request_id text, cause text, row_digest bytea);
-CREATE TABLE other.audit_shapes (id serial, table_name text, columns jsonb, seen_at timestamptz DEFAULT now());
+CREATE TABLE other.audit_shapes (id serial, table_name text, columns jsonb, types jsonb, seen_at timestamptz DEFAULT now());
 CREATE FUNCTION other.on_shape() RETURNS trigger LANGUAGE plpgsql
 AS $$ BEGIN INSERT INTO public.ran VALUES ('trigger', current_user); RETURN NEW; END $$;
 CREATE TRIGGER on_shape BEFORE INSERT ON other.audit_shapes FOR EACH ROW EXECUTE FUNCTION other.on_shape();
