@@ -17,6 +17,7 @@ extern "C" {
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -202,9 +203,12 @@ class Sealer {
                           PointerGetDatum(construct_array(ids, static_cast<int>(count), INT8OID, sizeof(int64), true, TYPALIGN_DOUBLE)),
                           PointerGetDatum(digests)};
         Oid types[] = {INT8OID, INT8OID, TEXTOID, INT8OID, INT8OID, INT8ARRAYOID, BYTEAOID};
+        char *const name = get_rel_name(leaves_);
+        if (!name)
+            pg::raise_inside_call(core::Condition::undefined_table, "the table for the leaves of seals does not exist", "", "Call ticketflow.audit_seal().");
         const char *const statement =
             psprintf("INSERT INTO %s (seal_id, chunk, ledger, first_id, last_id, ids, digests) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-                     quote_qualified_identifier(get_namespace_name(get_rel_namespace(leaves_)), get_rel_name(leaves_)));
+                     quote_qualified_identifier(get_namespace_name(get_rel_namespace(leaves_)), name));
         SPI_execute_with_args(statement, lengthof(types), types, values, nullptr, false, 0);
         SPI_finish();
     }
@@ -224,11 +228,28 @@ class Sealer {
     Scratch scratch_;
 };
 
+constexpr Oid kContextTypes[] = {INT8OID, BYTEAOID};
+constexpr Oid kLogTypes[] = {INT8OID, INT8OID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, JSONBOID, JSONBOID, TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID};
+constexpr Oid kHistoryTypes[] = {INT8OID, INT8OID, TIMESTAMPTZOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID};
+static_assert(lengthof(kLogTypes) == log_at::count && lengthof(kHistoryTypes) == history_at::count);
+
 // The executor's end of the stream.
 struct Receiver {
     DestReceiver base;
     Sealer *sealer;
+    std::span<const Oid> types;
 };
+
+// Anybody may call the function, with any query.
+void expect_types(DestReceiver *self, int, TupleDesc row) {
+    const std::span<const Oid> wanted = reinterpret_cast<Receiver *>(self)->types;
+    const auto at = [row](int column) { return TupleDescAttr(row, column)->atttypid; };
+    bool same = static_cast<size_t>(row->natts) == wanted.size();
+    for (int i = 0; same && i < row->natts; ++i)
+        same = at(i) == wanted[static_cast<size_t>(i)];
+    if (!same)
+        pg::raise_inside_call(core::Condition::wrong_object_type, "a query for rows to seal has other columns than its ledger", "", "Call ticketflow.audit_seal().");
+}
 
 bool receive(TupleTableSlot *slot, DestReceiver *self) {
     return pg::entry([slot, self] {
@@ -253,15 +274,16 @@ bool receive_context(TupleTableSlot *slot, DestReceiver *self) {
 
 using Receive = bool (*)(TupleTableSlot *, DestReceiver *);
 
-// Runs a query under the caller's snapshot and gives each row to `receive`.
-void stream(Sealer &sealer, Datum query, Receive receive_row) {
+// Runs a query under the caller's snapshot and gives each row, whose columns have these types, to `receive_row`.
+void stream(Sealer &sealer, Datum query, std::span<const Oid> types, Receive receive_row) {
     Receiver receiver = {};
     receiver.base.receiveSlot = receive_row;
-    receiver.base.rStartup = [](DestReceiver *, int, TupleDesc) {};
+    receiver.base.rStartup = expect_types;
     receiver.base.rShutdown = [](DestReceiver *) {};
     receiver.base.rDestroy = [](DestReceiver *) {};
     receiver.base.mydest = DestNone;
     receiver.sealer = &sealer;
+    receiver.types = types;
     pg::call([&receiver, query] {
         SPI_connect();
         SPIExecuteOptions options = {};
@@ -276,15 +298,18 @@ void stream(Sealer &sealer, Datum query, Receive receive_row) {
 
 // (seal, leaves table, last snapshot or null, query of contexts, of the log, of the history) -> (rows, root)
 TICKETFLOW_FUNCTION(ticketflow_audit_seal_rows) {
+    for (const int argument : {0, 1, 3, 4, 5})
+        if (PG_ARGISNULL(argument))
+            throw core::Failure(core::Condition::invalid_parameter_value, "what to seal must not be null", {}, "Call ticketflow.audit_seal().");
     const bool has_snapshot = !PG_ARGISNULL(2);
     const Datum snapshot = has_snapshot ? pg::call([fcinfo] { return PointerGetDatum(PG_GETARG_VARLENA_P(2)); }) : 0;
     Sealer sealer(PG_GETARG_INT64(0), PG_GETARG_OID(1), snapshot, has_snapshot);
-    stream(sealer, PG_GETARG_DATUM(3), receive_context);
+    stream(sealer, PG_GETARG_DATUM(3), kContextTypes, receive_context);
     sealer.begin(Sealer::kLog);
-    stream(sealer, PG_GETARG_DATUM(4), receive);
+    stream(sealer, PG_GETARG_DATUM(4), kLogTypes, receive);
     sealer.flush();
     sealer.begin(Sealer::kHistory);
-    stream(sealer, PG_GETARG_DATUM(5), receive);
+    stream(sealer, PG_GETARG_DATUM(5), kHistoryTypes, receive);
     sealer.flush();
     const Digest root = sealer.root();
     const int64 rows = static_cast<int64>(sealer.size());

@@ -8,6 +8,7 @@ extern "C" {
 #include <catalog/dependency.h>
 #include <catalog/namespace.h>
 #include <catalog/pg_class.h>
+#include <catalog/pg_database.h>
 #include <catalog/pg_trigger.h>
 #include <commands/sequence.h>
 #include <utils/acl.h>
@@ -90,29 +91,51 @@ Policy policy_of(Jsonb *options, const char *column) {
 
 // --- where the rows go
 
+Oid owner_of(Oid relation) {
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+    if (!HeapTupleIsValid(tuple))
+        return InvalidOid;
+    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+    ReleaseSysCache(tuple);
+    return owner;
+}
+
+// Who may create schemas can make a desk: what others change goes there unasked only where its owner has their rights, or owns the database.
+bool may_be_default(Oid log, Oid table_owner) {
+    const Oid owner = owner_of(log);
+    if (!OidIsValid(owner) || has_privs_of_role(owner, table_owner))
+        return OidIsValid(owner);
+    HeapTuple database = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(MyDatabaseId));
+    const bool owns_database = HeapTupleIsValid(database) && reinterpret_cast<Form_pg_database>(GETSTRUCT(database))->datdba == owner;
+    if (HeapTupleIsValid(database))
+        ReleaseSysCache(database);
+    return owns_database;
+}
+
+// By the catalog: whoever writes to the table needs no right on the schema of the log.
 Oid find_log(Relation relation, Jsonb *options, const char *fallback) {
     const char *const named = text_option(options, "log");
     if (named) {
-        List *const name = compat::qualified_name_list(named);
-        return RangeVarGetRelid(makeRangeVarFromNameList(name), NoLock, true);
+        const RangeVar *const name = makeRangeVarFromNameList(compat::qualified_name_list(named));
+        if (!name->schemaname)
+            return RangeVarGetRelid(name, NoLock, true);
+        const Oid schema = get_namespace_oid(name->schemaname, true);
+        return OidIsValid(schema) ? get_relname_relid(name->relname, schema) : InvalidOid;
     }
     const Oid own = get_relname_relid(fallback, RelationGetNamespace(relation));
     if (OidIsValid(own))
         return own;
     const Oid schema = desk::only();
-    return OidIsValid(schema) ? get_relname_relid(fallback, schema) : InvalidOid;
+    const Oid log = OidIsValid(schema) ? get_relname_relid(fallback, schema) : InvalidOid;
+    return OidIsValid(log) && may_be_default(log, relation->rd_rel->relowner) ? log : InvalidOid;
 }
 
 // Anybody may put our trigger on a table of her own, a temporary one even: what that writes must not pass for the desk's.
 bool may_fill(Oid owner, Oid log) {
     if (pg_class_aclcheck(log, owner, ACL_INSERT) == ACLCHECK_OK)
         return true;
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(log));
-    if (!HeapTupleIsValid(tuple))
-        return false;
-    const Oid log_owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-    ReleaseSysCache(tuple);
-    return has_privs_of_role(owner, log_owner);
+    const Oid log_owner = owner_of(log);
+    return OidIsValid(log_owner) && has_privs_of_role(owner, log_owner);
 }
 
 Oid sequence_of(Oid log) {

@@ -46,14 +46,14 @@ BEGIN
     RAISE EXCEPTION 'column "%" is part of the primary key of "%" and cannot be hidden from the log', wrong, target
       USING ERRCODE = 'invalid_parameter_value', HINT = 'The key tells which row changed; leave it out of exclude and redact.';
   END IF;
-  SELECT * INTO log_place FROM pg_catalog.pg_class c WHERE c.oid = COALESCE(log, @extschema@.audit_log_for(place.relnamespace));
+  SELECT * INTO log_place FROM pg_catalog.pg_class c WHERE c.oid = COALESCE(log, @extschema@.audit_default_log(target));
   PERFORM @extschema@.audit_check_log(target, log_place.oid);
 
   options := pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
     'table', COALESCE(table_name, place.relname),
     -- The own schema's log needs no name: so a renamed or restored schema keeps working.
     'log', CASE WHEN log_place.relnamespace <> place.relnamespace OR log_place.relname <> 'audit_log'
-                THEN pg_catalog.format('%I.%I', log_place.relnamespace::regnamespace::text, log_place.relname) END,
+                THEN pg_catalog.format('%s.%I', log_place.relnamespace::regnamespace, log_place.relname) END,
     'exclude', CASE WHEN exclude <> '{}' THEN pg_catalog.to_jsonb(exclude) END,
     'redact', CASE WHEN redact <> '{}' THEN pg_catalog.to_jsonb(redact) END,
     'ignore', CASE WHEN ignore <> '{}' THEN pg_catalog.to_jsonb(ignore) END,
@@ -75,10 +75,11 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.audit_enable(regclass, text[], text[], text[], boolean, regclass, text) IS
-  'Records every INSERT, UPDATE, DELETE and TRUNCATE of a table in the audit_log of its own schema, else of the only desk, else in log. '
+  'Records every INSERT, UPDATE, DELETE and TRUNCATE of a table in the audit_log of its own schema, else of the only desk, else in log. By default '
+  'only a log whose owner has the rights of the table''s owner, or owns the database or the table''s schema. '
   'exclude: columns that the log never holds. redact: columns of which it holds only that they changed. ignore: columns whose change '
   'alone is no change. full: updates keep both whole rows. Tables that inherit from it are recorded under their own names. table_name: the name to record, where the table''s own is not it (a shard). '
-  'Calling it again replaces the options. Errors: 42809 not a table, 42703 no such column, 22023 a hidden key, 55000 no log, 42501 the table''s owner may not write to it.';
+  'Calling it again replaces the options. Errors: 42809 not a table, 42703 no such column, 22023 a hidden key, 55000 no log, or one that is not the default, 42501 the table''s owner may not write to it.';
 
 CREATE OR REPLACE FUNCTION @extschema@.audit_may_fill(owner oid, log regclass) RETURNS boolean
 LANGUAGE sql STABLE
@@ -149,14 +150,21 @@ CREATE OR REPLACE FUNCTION @extschema@.audit_as_owner(relation regclass, stateme
 LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'ticketflow_audit_as_owner';
 COMMENT ON FUNCTION @extschema@.audit_as_owner(regclass, text) IS 'Private to the functions of audit: runs a statement with the rights of a relation''s owner, for who has them anyway; its jsonb answer, or null. Errors: 42501.';
 
+-- By the catalog and not by to_regclass(), which raises an error for a schema that the caller may not use.
+CREATE OR REPLACE FUNCTION @extschema@.audit_table_in(schema oid, name text) RETURNS regclass
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT c.oid::regclass FROM pg_catalog.pg_class c WHERE c.relnamespace = schema AND c.relname = name AND c.relkind IN ('r', 'p');
+END;
+COMMENT ON FUNCTION @extschema@.audit_table_in(oid, text) IS 'Private to the functions of audit: the table of that name in a schema (given as its oid), whether or not the caller may use it; null where there is none.';
+
 CREATE OR REPLACE FUNCTION @extschema@.audit_log_for(schema oid) RETURNS regclass
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-  found_log oid;
+  found_log oid := @extschema@.audit_table_in(schema, 'audit_log');
   desks int;
 BEGIN
-  SELECT c.oid INTO found_log FROM pg_catalog.pg_class c WHERE c.relnamespace = schema AND c.relname = 'audit_log' AND c.relkind IN ('r', 'p');
   IF found_log IS NULL THEN
     SELECT pg_catalog.count(*), pg_catalog.min(c.oid) INTO desks, found_log FROM pg_catalog.pg_class c
      WHERE c.relnamespace = ANY (@extschema@.desks()) AND c.relname = 'audit_log' AND c.relkind IN ('r', 'p');
@@ -171,6 +179,28 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.audit_log_for(oid) IS
   'The audit_log of a schema (given as its oid), else of the only desk. Errors: 55000 none, or several desks.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_default_log(target regclass) RETURNS regclass
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  place pg_catalog.pg_class;
+  found_log pg_catalog.pg_class;
+BEGIN
+  SELECT * INTO place FROM pg_catalog.pg_class c WHERE c.oid = target;
+  SELECT * INTO found_log FROM pg_catalog.pg_class c WHERE c.oid = @extschema@.audit_log_for(place.relnamespace);
+  -- Who may create schemas can make a desk, and who creates in this one a log: neither is shown what others do just for that.
+  IF NOT (pg_catalog.pg_has_role(found_log.relowner, place.relowner, 'USAGE')
+          OR found_log.relowner = (SELECT d.datdba FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
+          OR found_log.relowner = (SELECT n.nspowner FROM pg_catalog.pg_namespace n WHERE n.oid = place.relnamespace)) THEN
+    RAISE EXCEPTION 'the log "%" belongs to role "%", who has no rights of the owner of table "%"', found_log.oid::regclass, found_log.relowner::regrole, target
+      USING ERRCODE = 'object_not_in_prerequisite_state',
+            HINT = pg_catalog.format('Where that role may see these changes, name the log: log => %L.', found_log.relnamespace::regnamespace || '.audit_log');
+  END IF;
+  RETURN found_log.oid;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.audit_default_log(regclass) IS 'Private to audit_enable(): the log of a table for which none is named. Errors: 55000 none, several desks, or a log of somebody without the rights of the table''s owner.';
 
 -- digests
 
@@ -196,10 +226,10 @@ COMMENT ON FUNCTION @extschema@.audit_text_bytes(text, text[]) IS
 CREATE OR REPLACE FUNCTION @extschema@.audit_seal_rows(seal bigint, leaves regclass, since pg_snapshot, contexts text, changes text, history text,
   OUT row_count bigint, OUT root bytea) RETURNS record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'ticketflow_audit_seal_rows';
-REVOKE ALL ON FUNCTION @extschema@.audit_seal_rows(bigint, regclass, pg_snapshot, text, text, text) FROM PUBLIC;
 COMMENT ON FUNCTION @extschema@.audit_seal_rows(bigint, regclass, pg_snapshot, text, text, text) IS
   'Private to audit_seal(): reads the rows of both ledgers by the given queries, all under the statement''s snapshot, stores the digests of those that '
-  'since does not see as leaves of a seal, and returns how many there are and their Merkle root.';
+  'since does not see as leaves of a seal, and returns how many there are and their Merkle root. It reads and writes with the caller''s rights. '
+  'Errors: 22023 a null argument, 42809 a query with other columns than the ledger''s, 42P01 no such table.';
 
 CREATE OR REPLACE FUNCTION @extschema@.audit_text_digest(prefix integer, kind text, fields text[]) RETURNS bytea
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ticketflow_audit_text_digest';
@@ -256,7 +286,7 @@ CREATE OR REPLACE FUNCTION @extschema@.audit_ask_desk(schema name, question text
 LANGUAGE plpgsql
 AS $$
 DECLARE
-  log oid := (SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = schema AND c.relname = 'audit_log');
+  log oid := @extschema@.audit_table_in((SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = schema), 'audit_log');
   owner oid := (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = log);
   result jsonb;
 BEGIN
@@ -327,12 +357,12 @@ CREATE OR REPLACE FUNCTION @extschema@.audit_schema(log regclass DEFAULT NULL) R
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-  place oid := (SELECT c.relnamespace FROM pg_catalog.pg_class c WHERE c.oid = COALESCE(log, pg_catalog.to_regclass('audit_log')));
+  place oid := CASE WHEN log IS NULL THEN @extschema@.desk_on_path() END;
 BEGIN
-  -- Functions of that schema are called: it must be a desk's, whatever the search path shows.
-  IF log IS NULL AND NOT COALESCE(place = ANY (@extschema@.desks()), false) THEN
-    place := (SELECT c.relnamespace FROM pg_catalog.pg_class c WHERE c.oid = @extschema@.audit_log_for(0::oid));
+  IF place IS NULL THEN
+    SELECT c.relnamespace INTO place FROM pg_catalog.pg_class c WHERE c.oid = COALESCE(log, @extschema@.audit_log_for(0::oid));
   END IF;
+  -- Functions of that schema are called: it must be a desk's.
   IF NOT COALESCE(place = ANY (@extschema@.desks()), false) THEN
     RAISE EXCEPTION 'the log "%" is not the one of a desk', log
       USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Seals and looking back need a desk: record into the audit_log that ticketflow.deploy() makes.';
@@ -341,4 +371,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.audit_schema(regclass) IS
-  'The schema of a log; default: of the audit_log on the search path, else of the only desk. Errors: 55000 none, or several desks.';
+  'The schema of a log; default: of the first desk on the search path, else of the only desk. Errors: 55000 none, or several desks.';

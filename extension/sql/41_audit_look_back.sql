@@ -24,6 +24,19 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.audit_only_log() IS 'Private to audit_tables: the audit_log of the only desk; null where there is none, or several.';
 
+CREATE OR REPLACE FUNCTION @extschema@.audit_named_table(name text) RETURNS regclass
+LANGUAGE plpgsql STABLE STRICT
+AS $$
+DECLARE
+  parts text[] := pg_catalog.parse_ident(name);
+BEGIN
+  RETURN @extschema@.audit_table_in((SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = parts[1] AND pg_catalog.cardinality(parts) = 2), parts[2]);
+EXCEPTION WHEN data_exception THEN
+  RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.audit_named_table(text) IS 'Private to audit_tables and row_as_of(): the table that options or a log name by schema and name; null where there is none.';
+
 CREATE OR REPLACE VIEW @extschema@.audit_tables AS
 SELECT t.tgrelid::regclass AS target, COALESCE(o.options ->> 'table', c.relname) AS table_name,
        l.log,
@@ -34,9 +47,8 @@ SELECT t.tgrelid::regclass AS target, COALESCE(o.options ->> 'table', c.relname)
        CASE t.tgenabled WHEN 'O' THEN 'origin' WHEN 'A' THEN 'always' WHEN 'R' THEN 'replica' ELSE 'disabled' END AS fires
   FROM pg_catalog.pg_trigger t
   JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  CROSS JOIN LATERAL (SELECT @extschema@.audit_options(t.tgargs) AS options) o
- CROSS JOIN LATERAL (SELECT COALESCE(pg_catalog.to_regclass(o.options ->> 'log'), pg_catalog.to_regclass(pg_catalog.format('%I.audit_log', n.nspname)),
+ CROSS JOIN LATERAL (SELECT COALESCE(@extschema@.audit_named_table(o.options ->> 'log'), @extschema@.audit_table_in(c.relnamespace, 'audit_log'),
                                      @extschema@.audit_only_log()) AS log) l
  WHERE t.tgname = 'ticketflow_audit' AND t.tgfoid = '@extschema@.audit_trigger()'::regprocedure AND t.tgparentid = 0
    -- Who may not write to a log has no table in it, whatever her trigger claims.
@@ -68,29 +80,20 @@ DECLARE
   home oid := (SELECT c.relnamespace FROM pg_catalog.pg_class c WHERE c.oid = log);
   columns CONSTANT text := 'id, created_at, transaction_id, record, table_name, operation, user_id, old_values, new_values, record_key, moved_to, cause';
   result text := pg_catalog.format('SELECT %s FROM %s', columns, log);
-  archives text := pg_catalog.format('%s.audit_archives', pg_catalog.quote_ident(home::regnamespace::text));
-  it text;
+  archives regclass := @extschema@.audit_table_in(home, 'audit_archives');
+  it regclass;
 BEGIN
   -- Months that were archived are tables of their own; only a desk's list of them is believed.
   IF (SELECT c.relname = 'audit_log' FROM pg_catalog.pg_class c WHERE c.oid = log) AND home = ANY (@extschema@.desks())
      AND pg_catalog.has_table_privilege(archives, 'SELECT') THEN
-    FOR it IN EXECUTE pg_catalog.format('SELECT pg_catalog.format(''%%I.%%I'', $1, r.table_name) FROM %s r', archives) USING home::regnamespace::text LOOP
-      IF (SELECT c.relkind FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass(it)) = 'r' THEN
-        result := result || pg_catalog.format(' UNION ALL SELECT %s FROM %s', columns, it);
-      END IF;
+    FOR it IN EXECUTE pg_catalog.format('SELECT c.oid FROM %s r JOIN pg_catalog.pg_class c ON c.relname = r.table_name AND c.relnamespace = $1 AND c.relkind = ''r''', archives) USING home LOOP
+      result := result || pg_catalog.format(' UNION ALL SELECT %s FROM %s', columns, it);
     END LOOP;
   END IF;
   RETURN '(' || result || ')';
 END
 $$;
 COMMENT ON FUNCTION @extschema@.audit_sources(regclass) IS 'Private to row_as_of(): a query for what a log holds, the months in the archive too.';
-
-CREATE OR REPLACE FUNCTION @extschema@.audit_key_condition(key jsonb) RETURNS text
-LANGUAGE sql IMMUTABLE
-BEGIN ATOMIC
-  SELECT COALESCE(pg_catalog.string_agg(pg_catalog.format('t.%1$I = k.%1$I', name), ' AND '), 'false') FROM pg_catalog.jsonb_object_keys(key) AS name;
-END;
-COMMENT ON FUNCTION @extschema@.audit_key_condition(jsonb) IS 'Private to row_as_of() and revert(): that row t has the key of row k.';
 
 CREATE OR REPLACE FUNCTION @extschema@.audit_key_after(key jsonb, new_values jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE
@@ -99,14 +102,34 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.audit_key_after(jsonb, jsonb) IS 'Private to row_as_of() and revert(): the key that a row has after a change of these columns.';
 
+CREATE OR REPLACE FUNCTION @extschema@.audit_row_type(target regclass) RETURNS regtype
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT c.reltype::regtype FROM pg_catalog.pg_class c WHERE c.oid = target;
+END;
+COMMENT ON FUNCTION @extschema@.audit_row_type(regclass) IS 'Private to row_as_of(): the type of a table''s rows; the table''s name may be that of another type, as "date" is.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_find(target regclass, key jsonb, OUT place text, OUT condition text) RETURNS record
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  -- Tables that inherit from it have rows of their own.
+  SELECT CASE c.relkind WHEN 'r' THEN 'ONLY ' ELSE '' END || target || ' t',
+         COALESCE((SELECT pg_catalog.format('(%s) = (SELECT %s FROM pg_catalog.jsonb_populate_record(NULL::%s, %L) k)',
+                            pg_catalog.string_agg(pg_catalog.format('t.%I', name), ', '), pg_catalog.string_agg(pg_catalog.format('k.%I', name), ', '),
+                            @extschema@.audit_row_type(target), key)
+                     FROM pg_catalog.jsonb_object_keys(key) AS name HAVING pg_catalog.count(*) > 0), 'false')
+    FROM pg_catalog.pg_class c WHERE c.oid = target;
+END;
+COMMENT ON FUNCTION @extschema@.audit_find(regclass, jsonb) IS 'Private to row_as_of() and revert(): the table as t, and the condition for the row of a key, as texts for a statement.';
+
 CREATE OR REPLACE FUNCTION @extschema@.audit_live_row(target regclass, key jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
   result jsonb;
 BEGIN
-  EXECUTE pg_catalog.format('SELECT @extschema@.audit_image(t) FROM %s t, pg_catalog.jsonb_populate_record(NULL::%s, $1) k WHERE %s',
-    target, target, @extschema@.audit_key_condition(key)) INTO result USING key;
+  -- "t.*": a plain t would be the column of that name where there is one.
+  EXECUTE (SELECT pg_catalog.format('SELECT @extschema@.audit_image(t.*) FROM %s WHERE %s', f.place, f.condition) FROM @extschema@.audit_find(target, key) f) INTO result;
   RETURN result;
 END
 $$;
@@ -116,7 +139,7 @@ CREATE OR REPLACE FUNCTION @extschema@.audit_was_in(target regclass, part text, 
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-  place regclass := pg_catalog.to_regclass(part);
+  place regclass := @extschema@.audit_named_table(part);
   question text;
   result boolean;
 BEGIN
@@ -125,7 +148,7 @@ BEGIN
     RETURN true;
   END IF;
   question := pg_catalog.format('SELECT pg_catalog.to_jsonb(%s) FROM pg_catalog.jsonb_populate_record(NULL::%s, %L)',
-    COALESCE(pg_catalog.pg_get_partition_constraintdef(place), 'true'), target, key);
+    COALESCE(pg_catalog.pg_get_partition_constraintdef(place), 'true'), @extschema@.audit_row_type(target), key);
   -- A partition's bounds may call functions: they are its owner's code.
   IF pg_catalog.pg_has_role((SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = place), 'USAGE') THEN
     RETURN @extschema@.audit_as_owner(place, question)::boolean;
@@ -260,7 +283,7 @@ BEGIN
       USING ERRCODE = 'undefined_column', HINT = pg_catalog.format('Give a JSON object of: %s.', pg_catalog.array_to_string(columns, ', '));
   END IF;
   -- Through the column types and back: '7' for an integer is 7, a time is in UTC.
-  EXECUTE pg_catalog.format('SELECT @extschema@.audit_image(pg_catalog.jsonb_populate_record(NULL::%s, $1))', target) INTO result USING key;
+  EXECUTE pg_catalog.format('SELECT @extschema@.audit_image(pg_catalog.jsonb_populate_record(NULL::%s, $1))', @extschema@.audit_row_type(target)) INTO result USING key;
   SELECT pg_catalog.jsonb_object_agg(e.key, e.value) INTO result FROM pg_catalog.jsonb_each(result) e WHERE e.key = ANY (columns);
   RETURN result;
 END

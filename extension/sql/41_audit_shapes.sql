@@ -1,17 +1,38 @@
 -- audit: the columns that a table had, and their types.
 
+CREATE OR REPLACE FUNCTION @extschema@.audit_shapes_of(log regclass) RETURNS regclass
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT @extschema@.audit_table_in(c.relnamespace, 'audit_shapes') FROM pg_catalog.pg_class c WHERE c.oid = log;
+END;
+COMMENT ON FUNCTION @extschema@.audit_shapes_of(regclass) IS 'Private to row_as_of(): the table beside a log that knows which columns its tables had; null where there is none.';
+
+CREATE OR REPLACE FUNCTION @extschema@.audit_was_redacted(log regclass, table_name text, name text) RETURNS boolean
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  result boolean;
+  shapes regclass := @extschema@.audit_shapes_of(log);
+BEGIN
+  IF pg_catalog.has_table_privilege(shapes, 'SELECT') THEN
+    EXECUTE pg_catalog.format('SELECT pg_catalog.bool_or(COALESCE(s.columns ->> $2 = ''[redacted]'', false)) FROM %s s WHERE s.table_name = $1', shapes) INTO result USING table_name, name;
+  END IF;
+  RETURN result;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.audit_was_redacted(regclass, text, text) IS 'Private to revert(): whether a column was ever redacted, so that [redacted] in the log may hide its value; null: not known.';
+
 CREATE OR REPLACE FUNCTION @extschema@.audit_shape(log regclass, table_name text, at timestamptz, OUT columns jsonb, OUT types jsonb) RETURNS record
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-  home oid := (SELECT c.relnamespace FROM pg_catalog.pg_class c WHERE c.oid = log);
-  shapes text := pg_catalog.format('%I.audit_shapes', home::regnamespace::text);
+  shapes regclass := @extschema@.audit_shapes_of(log);
 BEGIN
-  IF (SELECT c.relkind FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass(shapes)) IS DISTINCT FROM 'r' OR NOT pg_catalog.has_table_privilege(shapes, 'SELECT') THEN
+  IF NOT COALESCE(pg_catalog.has_table_privilege(shapes, 'SELECT'), false) THEN
     RETURN;
   END IF;
   EXECUTE pg_catalog.format('SELECT s.columns, s.types FROM %s s WHERE s.table_name = $1 ORDER BY s.seen_at <= $2 DESC, '
-    'CASE WHEN s.seen_at <= $2 THEN s.id END DESC NULLS LAST, s.id LIMIT 1', shapes) INTO columns, types USING table_name, at;
+    'CASE WHEN s.seen_at <= $2 THEN s.seen_at END DESC NULLS LAST, CASE WHEN s.seen_at <= $2 THEN s.id END DESC NULLS LAST, s.seen_at, s.id LIMIT 1', shapes) INTO columns, types USING table_name, at;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.audit_shape(regclass, text, timestamptz) IS
@@ -50,7 +71,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   place record;
-  shapes text;
+  shapes regclass;
   now_columns jsonb := '{}';
   now_types jsonb := '{}';
   last jsonb;
@@ -58,33 +79,28 @@ DECLARE
   fill jsonb;
 BEGIN
   -- The view leaves out tables whose owner may not write to the log: she may not say what its tables looked like either.
-  SELECT a.table_name, a.log, a.exclude, c.relnamespace AS home INTO place
-    FROM @extschema@.audit_tables a JOIN pg_class c ON c.oid = a.log
-   WHERE a.target = audit_note_shape.target;
-  IF place.log IS NULL THEN
-    RETURN;
-  END IF;
-  shapes := format('%I.audit_shapes', place.home::regnamespace::text);
-  IF to_regclass(shapes) IS NULL THEN
+  SELECT a.table_name, a.log, a.exclude, a.redact INTO place FROM @extschema@.audit_tables a WHERE a.target = audit_note_shape.target;
+  shapes := @extschema@.audit_shapes_of(place.log);
+  IF shapes IS NULL THEN
     RETURN;
   END IF;
   FOR it IN SELECT a.attname::text AS name, a.attmissingval::text::text[] AS missing, format_type(a.atttypid, a.atttypmod) AS type, format_type(a.atttypid, NULL) AS plain_type FROM pg_attribute a
              WHERE a.attrelid = target AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> ALL (place.exclude) LOOP
-    fill := 'null';
-    IF it.missing IS NOT NULL THEN
+    fill := CASE WHEN it.name = ANY (place.redact) THEN '"[redacted]"' ELSE 'null' END;
+    IF it.missing IS NOT NULL AND fill = 'null' THEN
       fill := @extschema@.audit_as_owner(target, format('SELECT to_jsonb(%L::%s)', it.missing[1], it.type));
     END IF;
     now_columns := now_columns || jsonb_build_object(it.name, fill);
     now_types := now_types || jsonb_build_object(it.name, it.plain_type);
   END LOOP;
   -- A type's casts, and the triggers of a log, are code of their owners.
-  last := @extschema@.audit_as_owner(shapes::regclass,
-    format('SELECT jsonb_build_array(s.columns, s.types) FROM %s s WHERE s.table_name = %L ORDER BY s.id DESC LIMIT 1', shapes, place.table_name));
+  last := @extschema@.audit_as_owner(shapes,
+    format('SELECT jsonb_build_array(s.columns, s.types) FROM %s s WHERE s.table_name = %L ORDER BY s.seen_at DESC, s.id DESC LIMIT 1', shapes, place.table_name));
   -- A restored or rewritten table holds its old default values in its rows and tells them no more: that is no change.
   IF last IS NULL OR last -> 1 <> now_types OR EXISTS (
        SELECT FROM jsonb_each(now_columns) n FULL JOIN jsonb_each(last -> 0) l ON l.key = n.key
-        WHERE n.key IS NULL OR l.key IS NULL OR n.value <> 'null' AND n.value <> l.value) THEN
-    PERFORM @extschema@.audit_as_owner(shapes::regclass,
+        WHERE n.key IS NULL OR l.key IS NULL OR n.value <> l.value AND (n.value <> 'null' OR l.value = '"[redacted]"')) THEN
+    PERFORM @extschema@.audit_as_owner(shapes,
       format('INSERT INTO %s (table_name, columns, types) VALUES (%L, %L, %L)', shapes, place.table_name, now_columns, now_types));
   END IF;
 END

@@ -1,40 +1,44 @@
 -- audit: undoing what was recorded.
 
-CREATE OR REPLACE FUNCTION @extschema@.audit_writable(target regclass, "values" jsonb) RETURNS text[]
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-  -- What the log does not hold cannot be brought back, and nobody may write a generated column.
-  SELECT COALESCE(array_agg(a.attname::text ORDER BY a.attnum), '{}') FROM pg_catalog.pg_attribute a
-   WHERE a.attrelid = target AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND "values" ? a.attname::text
-     AND "values" ->> a.attname::text IS DISTINCT FROM '[redacted]';
-END;
-COMMENT ON FUNCTION @extschema@.audit_writable(regclass, jsonb) IS 'Private to revert(): the columns of recorded values that can be written back.';
+CREATE OR REPLACE FUNCTION @extschema@.audit_stand_in(target regclass, name text, value jsonb) RETURNS text
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  place record;
+BEGIN
+  IF value = '"[redacted]"' THEN
+    -- It is a value like any other where the column was never hidden.
+    SELECT a.table_name, a.log, a.redact INTO place FROM @extschema@.audit_tables a WHERE a.target IN (audit_stand_in.target, pg_catalog.pg_partition_root(audit_stand_in.target));
+    RETURN CASE WHEN name = ANY (place.redact) THEN 'hidden' WHEN @extschema@.audit_was_redacted(place.log, place.table_name, name) IS NOT FALSE THEN 'lost' END;
+  END IF;
+  RETURN CASE WHEN value #>> '{}' ~ '^\[[0-9]+ bytes, SHA-256 [0-9a-f]{64}\]$' THEN 'lost' END;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.audit_stand_in(regclass, text, jsonb) IS
+  'Private to revert(): whether what the log has for a column only stands for the value: hidden (redacted, also now), lost (redacted then, or too large for the log), or null: it is the value.';
 
-CREATE OR REPLACE FUNCTION @extschema@.audit_fit(target regclass, "values" jsonb) RETURNS jsonb
+CREATE OR REPLACE FUNCTION @extschema@.audit_check_fit(target regclass, "values" jsonb) RETURNS void
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
   named text;
+  reading CONSTANT text := pg_catalog.format('SELECT pg_catalog.to_jsonb(r) FROM pg_catalog.jsonb_populate_record(NULL::%s, $1) r', @extschema@.audit_row_type(target));
   result jsonb;
 BEGIN
-  SELECT COALESCE(pg_catalog.jsonb_object_agg(c, "values" -> c), '{}') INTO "values" FROM pg_catalog.unnest(@extschema@.audit_writable(target, "values")) AS c;
-  BEGIN
-    EXECUTE pg_catalog.format('SELECT pg_catalog.to_jsonb(r) FROM pg_catalog.jsonb_populate_record(NULL::%s, $1) r', target) INTO result USING "values";
-  EXCEPTION WHEN data_exception THEN
-    FOR named IN SELECT k FROM pg_catalog.jsonb_object_keys("values") AS k LOOP
-      BEGIN
-        EXECUTE pg_catalog.format('SELECT pg_catalog.to_jsonb(r) FROM pg_catalog.jsonb_populate_record(NULL::%s, $1) r', target) INTO result USING pg_catalog.jsonb_build_object(named, "values" -> named);
-      EXCEPTION WHEN data_exception THEN
-        RAISE EXCEPTION 'column "%" of table "%" cannot have the value % again', named, target, "values" -> named
-          USING ERRCODE = 'datatype_mismatch', DETAIL = SQLERRM, HINT = 'Its type was changed since. Set the row right by hand: ticketflow.row_history() shows its values.';
-      END;
-    END LOOP;
-    RAISE;
-  END;
-  RETURN "values";
+  EXECUTE reading INTO result USING "values";
+EXCEPTION WHEN data_exception THEN
+  FOR named IN SELECT k FROM pg_catalog.jsonb_object_keys("values") AS k LOOP
+    BEGIN
+      EXECUTE reading INTO result USING pg_catalog.jsonb_build_object(named, "values" -> named);
+    EXCEPTION WHEN data_exception THEN
+      RAISE EXCEPTION 'column "%" of table "%" cannot have the value % again', named, target, "values" -> named
+        USING ERRCODE = 'datatype_mismatch', DETAIL = SQLERRM, HINT = 'Its type was changed since. Set the row right by hand: ticketflow.row_history() shows its values.';
+    END;
+  END LOOP;
+  RAISE;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.audit_fit(regclass, jsonb) IS 'Private to revert(): what of recorded values can be written back. Errors: 42804 where one does not fit the type that its column has now.';
+COMMENT ON FUNCTION @extschema@.audit_check_fit(regclass, jsonb) IS 'Private to revert(): whether recorded values can be written back. Errors: 42804 where one does not fit the type that its column has now.';
 
 CREATE OR REPLACE FUNCTION @extschema@.audit_is_value(target regclass, name text, recorded jsonb, live jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE
@@ -46,7 +50,7 @@ BEGIN
     RETURN true;
   END IF;
   -- A changed type may show one value in two ways, as 5 and "5".
-  EXECUTE pg_catalog.format('SELECT pg_catalog.to_jsonb(a.%1$I) = pg_catalog.to_jsonb(b.%1$I) FROM pg_catalog.jsonb_populate_record(NULL::%2$s, $1) a, pg_catalog.jsonb_populate_record(NULL::%2$s, $2) b', name, target)
+  EXECUTE pg_catalog.format('SELECT pg_catalog.to_jsonb(a.%1$I) = pg_catalog.to_jsonb(b.%1$I) FROM pg_catalog.jsonb_populate_record(NULL::%2$s, $1) a, pg_catalog.jsonb_populate_record(NULL::%2$s, $2) b', name, @extschema@.audit_row_type(target))
     INTO same USING pg_catalog.jsonb_build_object(name, recorded), pg_catalog.jsonb_build_object(name, live);
   RETURN COALESCE(same, false);
 EXCEPTION WHEN data_exception THEN
@@ -55,39 +59,46 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.audit_is_value(regclass, text, jsonb, jsonb) IS 'Private to revert(): whether a column holds what was recorded, in the type that it has now.';
 
-CREATE OR REPLACE FUNCTION @extschema@.audit_write_back(target regclass, key jsonb, "values" jsonb) RETURNS bigint
+CREATE OR REPLACE FUNCTION @extschema@.audit_write_back(target regclass, key jsonb, "values" jsonb) RETURNS text
 LANGUAGE plpgsql
 AS $$
 DECLARE
   live jsonb := @extschema@.audit_live_row(target, key);
-  condition CONSTANT text := @extschema@.audit_key_condition(key);
-  columns text[];
+  found record;
+  names text[];
+  lost text;
   touched bigint;
 BEGIN
-  IF "values" IS NULL THEN
-    EXECUTE pg_catalog.format('DELETE FROM %s t USING pg_catalog.jsonb_populate_record(NULL::%s, $1) k WHERE %s', target, target, condition) USING key;
-    GET DIAGNOSTICS touched = ROW_COUNT;
-    RETURN touched;
+  SELECT * INTO found FROM @extschema@.audit_find(target, key);
+  -- What has its value already needs no write, and an identity column may refuse one; nobody may write a generated column.
+  SELECT pg_catalog.array_agg(a.attname ORDER BY a.attnum) FILTER (WHERE s.stand_in IS NULL), pg_catalog.min(a.attname::text) FILTER (WHERE s.stand_in = 'lost') INTO names, lost
+    FROM pg_catalog.pg_attribute a CROSS JOIN LATERAL (SELECT @extschema@.audit_stand_in(target, a.attname::text, "values" -> a.attname::text) AS stand_in) s
+   WHERE a.attrelid = target AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND "values" ? a.attname::text
+     AND (live IS NULL OR live -> a.attname::text IS DISTINCT FROM "values" -> a.attname::text);
+  IF lost IS NOT NULL THEN
+    RETURN pg_catalog.format('the log does not hold the value of column "%s"', lost);
   END IF;
-  "values" := @extschema@.audit_fit(target, "values");
-  -- What has its value already needs no write, and an identity column may refuse one.
-  columns := ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = target AND "values" ? a.attname::text
-    AND (live IS NULL OR live -> a.attname::text IS DISTINCT FROM "values" -> a.attname::text) ORDER BY a.attnum);
-  IF live IS NULL THEN
+  IF "values" IS NOT NULL THEN
+    SELECT COALESCE(pg_catalog.jsonb_object_agg(n, "values" -> n), '{}') INTO "values" FROM pg_catalog.unnest(names) AS n;
+    PERFORM @extschema@.audit_check_fit(target, "values");
+  END IF;
+  IF "values" IS NULL THEN
+    EXECUTE pg_catalog.format('DELETE FROM %s WHERE %s', found.place, found.condition);
+  ELSIF live IS NULL THEN
     EXECUTE pg_catalog.format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pg_catalog.jsonb_populate_record(NULL::%s, $1) v', target,
-      (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(c), ', ') FROM pg_catalog.unnest(columns) c),
-      (SELECT pg_catalog.string_agg('v.' || pg_catalog.quote_ident(c), ', ') FROM pg_catalog.unnest(columns) c), target) USING "values";
-  ELSIF columns = '{}' THEN
-    RETURN 1;
+      (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(c), ', ') FROM pg_catalog.unnest(names) c),
+      (SELECT pg_catalog.string_agg('v.' || pg_catalog.quote_ident(c), ', ') FROM pg_catalog.unnest(names) c), @extschema@.audit_row_type(target)) USING "values";
+  ELSIF names IS NULL THEN
+    RETURN NULL;
   ELSE
-    EXECUTE pg_catalog.format('UPDATE %s t SET %s FROM pg_catalog.jsonb_populate_record(NULL::%s, $1) v, pg_catalog.jsonb_populate_record(NULL::%s, $2) k WHERE %s', target,
-      (SELECT pg_catalog.string_agg(pg_catalog.format('%1$I = v.%1$I', c), ', ') FROM pg_catalog.unnest(columns) c), target, target, condition) USING "values", key;
+    EXECUTE pg_catalog.format('UPDATE %s SET %s FROM pg_catalog.jsonb_populate_record(NULL::%s, $1) v WHERE %s', found.place,
+      (SELECT pg_catalog.string_agg(pg_catalog.format('%1$I = v.%1$I', c), ', ') FROM pg_catalog.unnest(names) c), @extschema@.audit_row_type(target), found.condition) USING "values";
   END IF;
   GET DIAGNOSTICS touched = ROW_COUNT;
-  RETURN touched;
+  RETURN CASE WHEN touched = 0 AND ("values" IS NOT NULL OR live IS NOT NULL) THEN 'the row may not be written' END;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.audit_write_back(regclass, jsonb, jsonb) IS 'Private to revert(): deletes (null), inserts or updates the row of a key; returns the number of rows.';
+COMMENT ON FUNCTION @extschema@.audit_write_back(regclass, jsonb, jsonb) IS 'Private to revert(): deletes (null), inserts or updates the row of a key; returns what forbids it, or null where it is done.';
 
 CREATE OR REPLACE FUNCTION @extschema@.revert(target regclass, key jsonb, at timestamptz) RETURNS jsonb
 LANGUAGE plpgsql
@@ -96,16 +107,21 @@ DECLARE
   known jsonb := @extschema@.audit_key(target, key);
   state jsonb := @extschema@.row_as_of(target, known, at);
   said text := pg_catalog.current_setting('app.cause', true);
+  conflict text;
 BEGIN
   PERFORM pg_catalog.set_config('app.cause', pg_catalog.format('revert to %s', at), true);
-  PERFORM @extschema@.audit_write_back(target, known, state);
+  conflict := @extschema@.audit_write_back(target, known, state);
+  IF conflict IS NOT NULL THEN
+    RAISE EXCEPTION 'cannot revert % in "%": %', known, target, conflict
+      USING ERRCODE = 'triggered_data_change_violation', HINT = 'ticketflow.row_as_of() shows what the log holds.';
+  END IF;
   PERFORM pg_catalog.set_config('app.cause', COALESCE(said, ''), true);
   RETURN @extschema@.audit_live_row(target, known);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.revert(regclass, jsonb, timestamptz) IS
   'Makes the row of a key what it was at an instant: updates, inserts or deletes it, and returns what it is now (null: deleted). Redacted '
-  'and excluded columns stay as they are. Errors: as row_as_of(), 42804 a value that the type that its column has now cannot hold, and those of the write.';
+  'and excluded columns stay as they are. Errors: as row_as_of(), 42804 a value that the type that its column has now cannot hold, 27000 where the log does not hold a value or the row may not be written, and those of the write.';
 
 CREATE OR REPLACE FUNCTION @extschema@.audit_undo(change record, target regclass) RETURNS text
 LANGUAGE plpgsql
@@ -113,7 +129,6 @@ AS $$
 DECLARE
   key jsonb := CASE change.operation WHEN 'UPDATE' THEN @extschema@.audit_key_after(change.record_key, change.new_values) ELSE change.record_key END;
   live jsonb;
-  touched bigint;
 BEGIN
   IF change.record_key IS NULL OR change.operation NOT IN ('INSERT', 'UPDATE', 'DELETE') THEN
     RETURN CASE WHEN change.operation = 'TRUNCATE' THEN 'conflict: TRUNCATE cannot be undone' ELSE 'conflict: the row has no key' END;
@@ -128,8 +143,7 @@ BEGIN
   ELSIF EXISTS (SELECT FROM pg_catalog.jsonb_each(change.new_values) e WHERE live ? e.key AND NOT @extschema@.audit_is_value(target, e.key, e.value, live -> e.key)) THEN
     RETURN 'conflict: the row was changed later';
   END IF;
-  touched := @extschema@.audit_write_back(target, key, CASE change.operation WHEN 'INSERT' THEN NULL ELSE change.old_values END);
-  RETURN CASE WHEN touched = 0 AND change.operation <> 'UPDATE' THEN 'conflict: the row may not be written' ELSE 'reverted' END;
+  RETURN COALESCE('conflict: ' || @extschema@.audit_write_back(target, key, CASE change.operation WHEN 'INSERT' THEN NULL ELSE change.old_values END), 'reverted');
 END
 $$;
 COMMENT ON FUNCTION @extschema@.audit_undo(record, regclass) IS 'Private to revert(): undoes one change, or says which conflict forbids it.';

@@ -17,12 +17,10 @@ CREATE OR REPLACE FUNCTION @extschema@.complexity_desk() RETURNS regnamespace
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-  found regnamespace[];
+  found regnamespace[] := ARRAY[@extschema@.desk_on_path()];
 BEGIN
   -- The desk of the search path; where that has none, the only one of the database.
-  SELECT array_agg(c.relnamespace::regnamespace) INTO found FROM pg_catalog.pg_class c
-   WHERE c.oid = pg_catalog.to_regclass('complexity_models') AND c.relnamespace = ANY (@extschema@.desks());
-  IF found IS NULL THEN
+  IF found = '{NULL}' THEN
     SELECT array_agg(c.relnamespace::regnamespace) INTO found FROM pg_catalog.pg_class c
      WHERE c.relnamespace = ANY (@extschema@.desks()) AND c.relname = 'complexity_models' AND c.relkind = 'r';
   END IF;

@@ -8,12 +8,19 @@ END;
 COMMENT ON FUNCTION context_id(bytea) IS 'The id that a row of audit_contexts has by its digest.';
 
 -- The digests of what a context says, so that a row's own digest covers from where it was made.
-CREATE OR REPLACE VIEW sealed_contexts AS
+CREATE OR REPLACE VIEW sealed_contexts WITH (security_invoker = true) AS
 SELECT DISTINCT ON (c.id) c.id,
        audit_text_digest(0, 'audit_contexts', ARRAY[c.database_role, c.login_role, c.actor_kind, c.client_address, c.application_name]) AS digest
   FROM audit_contexts c
  ORDER BY c.id, (c.id = context_id(c.digest)) DESC, (c.digest = audit_text_digest(0, 'audit_contexts', ARRAY[c.database_role, c.login_role, c.actor_kind, c.client_address, c.application_name])) DESC;
 COMMENT ON VIEW sealed_contexts IS 'Private to audit_verify(): each context''s digest, made from what it says.';
+
+CREATE OR REPLACE VIEW sealed_tables WITH (security_invoker = true) AS
+SELECT 'audit_log'::regclass AS part
+UNION ALL
+SELECT c.oid FROM audit_archives r JOIN pg_class c ON c.relname = r.table_name
+ WHERE c.relnamespace = (SELECT l.relnamespace FROM pg_class l WHERE l.oid = 'audit_log'::regclass);
+COMMENT ON VIEW sealed_tables IS 'Private to audit_verify() and audit_proof(): audit_log and the months that were detached from it and are still there.';
 
 CREATE OR REPLACE FUNCTION history_digest(id bigint, task_id integer, user_id text, field text, old_value text, new_value text,
   change_type text, created_at timestamptz, transaction_id bigint) RETURNS bytea
@@ -121,9 +128,9 @@ RETURNS SETOF record
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-  part text;
+  part regclass;
 BEGIN
-  FOR part IN SELECT 'audit_log' UNION ALL SELECT quote_ident(r.table_name) FROM audit_archives r WHERE to_regclass(quote_ident(r.table_name)) IS NOT NULL LOOP
+  FOR part IN SELECT t.part FROM sealed_tables t LOOP
     RETURN QUERY EXECUTE format(
       'SELECT ''audit_log'', a.id, a.transaction_id, a.row_digest, audit_row_digest(a.id, a.transaction_id, a.created_at, a.table_name, a.operation, '
       '       a.user_id, a.record_key, a.old_values, a.new_values, a.request_id, a.cause, a.record, a.moved_to, c.digest) '
@@ -160,7 +167,7 @@ BEGIN
   END IF;
   RETURN QUERY
   WITH seals AS (
-    SELECT s, s.id, s.digest, s.previous, s.root, s.row_count, lag(s.id, 1, 0::bigint) OVER w AS id_before, lag(s.digest, 1, '\x'::bytea) OVER w AS digest_before,
+    SELECT s.*::audit_seals AS s, s.id, s.digest, s.previous, s.root, s.row_count, lag(s.id, 1, 0::bigint) OVER w AS id_before, lag(s.digest, 1, '\x'::bytea) OVER w AS digest_before,
            s.sealed_at
       FROM audit_seals s WINDOW w AS (ORDER BY s.id)),
   chosen AS (SELECT * FROM seals WHERE sealed_at BETWEEN "from" AND "to"),
@@ -255,7 +262,7 @@ LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
   result bytea;
-  part text;
+  part regclass;
 BEGIN
   IF ledger = 'task_history' THEN
     RETURN (SELECT audit_text_bytes('task_history', ARRAY[h.id::text, h.task_id::text, h.user_id, h.field, h.old_value, h.new_value, h.change_type,
@@ -265,7 +272,7 @@ BEGIN
                     SELECT t.id, t.task_id, t.user_id, t.field, t.old_value, t.new_value, t.change_type, t.created_at, t.transaction_id FROM task_history_archive t) h
              WHERE h.id = row_id LIMIT 1);
   END IF;
-  FOR part IN SELECT 'audit_log' UNION ALL SELECT quote_ident(r.table_name) FROM audit_archives r WHERE to_regclass(quote_ident(r.table_name)) IS NOT NULL LOOP
+  FOR part IN SELECT t.part FROM sealed_tables t LOOP
     EXECUTE format(
       'SELECT audit_row_bytes(a.id, a.transaction_id, a.created_at, a.table_name, a.operation, a.user_id, a.record_key, a.old_values, a.new_values, a.request_id, '
       '       a.cause, a.record, a.moved_to, c.digest) FROM %s a LEFT JOIN sealed_contexts c ON c.id = a.context WHERE a.id = $1 LIMIT 1', part) INTO result USING row_id;

@@ -122,7 +122,8 @@ CREATE OR REPLACE TRIGGER ticketflow_archive AFTER DELETE ON task_history REFERE
 CREATE OR REPLACE VIEW audit_trail WITH (security_invoker = true) AS
 SELECT a.id, a.created_at AS happened_at, a.table_name, a.operation, a.record_key, a.user_id, a.old_values, a.new_values,
        CASE WHEN a.operation = 'UPDATE' THEN
-         ARRAY(SELECT e.key FROM jsonb_each(a.new_values) e WHERE a.old_values -> e.key IS DISTINCT FROM e.value OR e.value = '"[redacted]"' ORDER BY e.key) END AS changed_columns,
+         ARRAY(SELECT e.key FROM jsonb_each(a.new_values) e WHERE a.old_values -> e.key IS DISTINCT FROM e.value
+                  OR e.value = '"[redacted]"' AND EXISTS (SELECT FROM audit_shapes s WHERE s.table_name = a.table_name AND s.columns ->> e.key = '[redacted]') ORDER BY e.key) END AS changed_columns,
        a.transaction_id, c.database_role, c.login_role, c.actor_kind, c.client_address, c.application_name, a.request_id, a.cause
   FROM audit_log a
   LEFT JOIN LATERAL (SELECT k.* FROM audit_contexts k WHERE k.id = a.context ORDER BY k.id = context_id(k.digest) DESC LIMIT 1) c ON true;
@@ -136,4 +137,4 @@ BEGIN
      FROM unnest(ARRAY['audit_contexts', 'audit_seals', 'audit_seal_leaves', 'audit_shapes', 'audit_archives']) AS it (name);
 END
 $$;
-GRANT SELECT ON audit_trail, audit_contexts, audit_seals, audit_seal_leaves, audit_shapes, audit_archives TO ticketflow_admin;
+GRANT SELECT ON audit_trail, sealed_contexts, sealed_tables, audit_contexts, audit_seals, audit_seal_leaves, audit_shapes, audit_archives TO ticketflow_admin;

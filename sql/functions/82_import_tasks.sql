@@ -30,7 +30,7 @@ BEGIN
     INTO fields, columns
     FROM jsonb_each_text(map) m JOIN pg_attribute a ON a.attrelid = rows AND a.attname = m.value;
   CREATE TEMP TABLE import_all (LIKE import_rows) ON COMMIT DROP;
-  EXECUTE format('INSERT INTO import_all (line, extra, %s) SELECT row_number() OVER (), jsonb_strip_nulls(to_jsonb(t) - %L::text[]), %s FROM %s t',
+  EXECUTE format('INSERT INTO import_all (line, extra, %s) SELECT row_number() OVER (), jsonb_strip_nulls(to_jsonb(t.*) - %L::text[]), %s FROM %s t',
     fields, ARRAY(SELECT m.value FROM jsonb_each_text(map) m), columns, rows);
   GET DIAGNOSTICS most = ROW_COUNT;
   CREATE INDEX ON import_all (line);

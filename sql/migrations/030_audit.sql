@@ -142,13 +142,14 @@ COMMENT ON TABLE audit_archives IS 'Months of audit_log that were detached: stil
 COMMENT ON COLUMN audit_archives.to_time IS 'The first instant after the month.';
 
 CREATE TABLE audit_shapes (
-  id bigserial PRIMARY KEY,
+  id bigserial,
   table_name text NOT NULL,
   seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   columns jsonb NOT NULL,
-  types jsonb NOT NULL DEFAULT '{}'
+  types jsonb NOT NULL DEFAULT '{}',
+  -- Where a structure is restored before its rows, numbers of both meet.
+  PRIMARY KEY (table_name, seen_at, id)
 );
 COMMENT ON COLUMN audit_shapes.types IS 'The type of each column.';
 COMMENT ON COLUMN audit_shapes.columns IS 'Each column with the value that rows older than it have (ADD COLUMN ... DEFAULT).';
 COMMENT ON TABLE audit_shapes IS 'The columns that an audited table had from a time on: looking back shows a dropped column where it still was.';
-CREATE INDEX audit_shapes_table ON audit_shapes (table_name, seen_at);

@@ -3,7 +3,7 @@
 \set ECHO none
 BEGIN;
 SET search_path = public, ticketflow;
-SELECT plan(10);
+SELECT plan(13);
 
 CREATE ROLE test_liar;
 CREATE SCHEMA lies AUTHORIZATION test_liar;
@@ -27,6 +27,16 @@ SELECT is((SELECT count(*) FROM lies.ticket_counters), 0::bigint, 'not from the 
 SELECT is((SELECT count(*) FROM ticketflow.ticket_counters WHERE prefix = 'ACME'), 1::bigint, 'but from the extension''s');
 SELECT throws_ok($$SELECT audit_enable('plain.payroll')$$, '55000', 'there is no audit_log', 'no change is recorded in the stranger''s log');
 SELECT throws_ok($$SELECT complexity_desk()$$, '55000', NULL, 'no model is kept there');
+
+-- Whoever may create schemas can make a desk, the first one even. That alone shows nothing of what others do.
+SELECT format('GRANT CREATE ON DATABASE %I TO test_liar', current_database()) \gexec
+SELECT throws_ok($$SELECT audit_enable('plain.payroll')$$, '55000', 'the log "lies.audit_log" belongs to role "test_liar", who has no rights of the owner of table "plain.payroll"',
+  'a table is not recorded unasked for who may not read it');
+CREATE TRIGGER by_hand AFTER INSERT ON plain.payroll FOR EACH ROW EXECUTE FUNCTION audit_trigger('{}');
+SELECT throws_ok('INSERT INTO plain.payroll VALUES (1, 99999)', '55000', NULL, 'nor by a trigger that names no log');
+DROP TRIGGER by_hand ON plain.payroll;
+SELECT lives_ok($$SELECT audit_enable('plain.payroll', log => 'lies.audit_log'), audit_disable('plain.payroll')$$, 'only where the log is named');
+SELECT format('REVOKE CREATE ON DATABASE %I FROM test_liar', current_database()) \gexec
 
 CREATE TEMP TABLE ticketflow_desk ();
 SELECT is(desks(), '{}', 'nor is the schema of temporary tables a desk');
