@@ -1,6 +1,7 @@
 #include "pg/numbering_row.h"
 
 #include "core/numbering_mask.h"
+#include "pg/owner.h"
 
 extern "C" {
 #include <access/genam.h>
@@ -44,28 +45,36 @@ Oid key_index(Relation rel) {
     return rel->rd_pkindex;
 }
 
+// Indexes and defaults may call functions: the owner's code, which gets no rights of who draws a number.
 void insert_index_entries(Relation rel, HeapTuple tuple) {
+    const Borrowed own = become(rel->rd_rel->relowner);
+    EState *state = CreateExecutorState();
     CatalogIndexState indexes = CatalogOpenIndexes(rel);
     TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsHeapTuple);
     ExecStoreHeapTuple(tuple, slot, false);
     slot->tts_tid = tuple->t_self;
+    GetPerTupleExprContext(state)->ecxt_scantuple = slot;
     for (int i = 0; i < indexes->ri_NumIndices; ++i) {
         IndexInfo *info = indexes->ri_IndexRelationInfo[i];
         Relation index = indexes->ri_IndexRelationDescs[i];
         Datum values[INDEX_MAX_KEYS];
         bool nulls[INDEX_MAX_KEYS];
-        if (!info->ii_ReadyForInserts)
+        if (!info->ii_ReadyForInserts ||
+            (info->ii_Predicate && !ExecQual(ExecPrepareQual(info->ii_Predicate, state), GetPerTupleExprContext(state))))
             continue;
-        FormIndexDatum(info, slot, nullptr, values, nulls);
+        FormIndexDatum(info, slot, state, values, nulls);
         index_insert(index, values, nulls, &tuple->t_self, rel,
                      index->rd_index->indisunique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO, false, info);
     }
     ExecDropSingleTupleTableSlot(slot);
     CatalogCloseIndexes(indexes);
+    FreeExecutorState(state);
+    give_back(own);
 }
 
 // Columns that somebody added have their defaults.
 HeapTuple form_row(Relation rel, Key key, int64 last) {
+    const Borrowed own = become(rel->rd_rel->relowner);
     TupleDesc columns = RelationGetDescr(rel);
     Datum *values = static_cast<Datum *>(palloc0(sizeof(Datum) * columns->natts));
     bool *nulls = static_cast<bool *>(palloc0(sizeof(bool) * columns->natts));
@@ -85,6 +94,7 @@ HeapTuple form_row(Relation rel, Key key, int64 last) {
             values[i] = datumCopy(values[i], TupleDescAttr(columns, i)->attbyval, TupleDescAttr(columns, i)->attlen);
         FreeExecutorState(state);
     }
+    give_back(own);
     return heap_form_tuple(columns, values, nulls);
 }
 
