@@ -105,13 +105,33 @@ COMMENT ON FUNCTION audit_archive(interval) IS
   'this schema, listed in audit_archives, and audit_verify() still reads them.';
 REVOKE ALL ON FUNCTION audit_archive(interval) FROM PUBLIC;
 
+-- Columns that a DBA added are kept with the rest of a row.
+CREATE OR REPLACE FUNCTION take_over_columns(source regclass, target regclass) RETURNS text
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  it record;
+BEGIN
+  FOR it IN
+    SELECT s.attname AS name, format_type(s.atttypid, s.atttypmod) AS type FROM pg_attribute s
+     WHERE s.attrelid = source AND s.attnum > 0 AND NOT s.attisdropped
+       AND NOT EXISTS (SELECT FROM pg_attribute t WHERE t.attrelid = target AND t.attname = s.attname AND NOT t.attisdropped) ORDER BY s.attnum
+  LOOP
+    EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s', target, it.name, it.type);
+  END LOOP;
+  RETURN (SELECT string_agg(quote_ident(s.attname), ', ' ORDER BY s.attnum) FROM pg_attribute s WHERE s.attrelid = source AND s.attnum > 0 AND NOT s.attisdropped);
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION take_over_columns(regclass, regclass) IS
+  'Private to archive_task_history() and history_archive(): adds the columns that target lacks, without default and constraints; returns the names of all of source, for a statement.';
+REVOKE ALL ON FUNCTION take_over_columns(regclass, regclass) FROM PUBLIC;
+
 -- The guide cleans up by DELETE FROM task_history; what it deletes is kept.
 CREATE OR REPLACE FUNCTION archive_task_history() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN
-  INSERT INTO task_history_archive (id, task_id, user_id, field, old_value, new_value, change_type, created_at, transaction_id)
-  SELECT d.id, d.task_id, d.user_id, d.field, d.old_value, d.new_value, d.change_type, d.created_at, d.transaction_id FROM deleted d;
+  EXECUTE format('INSERT INTO task_history_archive (%1$s) SELECT %1$s FROM deleted', take_over_columns('task_history', 'task_history_archive'));
   RETURN NULL;
 END
 $$ SET search_path FROM CURRENT;

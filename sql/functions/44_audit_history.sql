@@ -21,8 +21,11 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
   part record;
+  columns text;
+  it name;
 BEGIN
   PERFORM seal_changes();
+  PERFORM take_over_columns('task_history', 'task_history_archive');
   FOR part IN
     SELECT m.name, m.from_time, m.to_time FROM audit_months m
      WHERE m.parent = 'task_history'::regclass AND m.to_time <= now() - older_than ORDER BY m.from_time
@@ -30,11 +33,15 @@ BEGIN
     EXECUTE format('ALTER TABLE task_history DETACH PARTITION %I', part.name);
     EXECUTE format('DROP TRIGGER IF EXISTS ticketflow_archive ON %I', part.name);
     EXECUTE format('ALTER TABLE %I ADD COLUMN archived_at timestamptz NOT NULL DEFAULT now()', part.name);
+    columns := take_over_columns('task_history_archive', quote_ident(part.name)::regclass);
+    -- Rows that were archived before a DBA added a column have no value in it.
+    FOR it IN SELECT m.attname FROM pg_attribute m JOIN pg_attribute a ON a.attname = m.attname AND a.attrelid = 'task_history_archive'::regclass
+               WHERE m.attrelid = quote_ident(part.name)::regclass AND m.attnum > 0 AND m.attnotnull AND NOT a.attnotnull LOOP
+      EXECUTE format('ALTER TABLE %I ALTER COLUMN %I DROP NOT NULL', part.name, it);
+    END LOOP;
     -- What a DELETE took out of the month earlier.
-    EXECUTE format('WITH moved AS (DELETE FROM task_history_archive WHERE created_at >= $1 AND created_at < $2 RETURNING *) INSERT INTO %I '
-      '(id, task_id, user_id, field, old_value, new_value, change_type, created_at, transaction_id, archived_at) '
-      'SELECT m.id, m.task_id, m.user_id, m.field, m.old_value, m.new_value, m.change_type, m.created_at, m.transaction_id, m.archived_at FROM moved m', part.name)
-      USING part.from_time, part.to_time;
+    EXECUTE format('WITH moved AS (DELETE FROM task_history_archive WHERE created_at >= $1 AND created_at < $2 RETURNING *) INSERT INTO %1$I (%2$s) SELECT %2$s FROM moved',
+      part.name, columns) USING part.from_time, part.to_time;
     EXECUTE format('ALTER TABLE task_history_archive ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', part.name, part.from_time, part.to_time);
     EXECUTE format('COMMENT ON TABLE %I IS %L', part.name, 'Changes of one month (UTC): a partition of task_history_archive.');
     RETURN NEXT part.name;

@@ -16,7 +16,7 @@ SELECT audit_seal();
 UPDATE z SET v = 4;
 
 BEGIN;
-SELECT plan(27);
+SELECT plan(28);
 CREATE FUNCTION looks() RETURNS TABLE (at timestamptz, one jsonb, two jsonb) LANGUAGE sql BEGIN ATOMIC
   SELECT h, row_as_of('z', '{"id": 1}', h), row_as_of('z', '{"id": 2}', h) FROM generate_series(timestamptz '2000-01-10 00:30+00', '2000-01-10 09:30+00', interval '1 hour') h; END;
 CREATE TEMP TABLE before AS SELECT * FROM looks();
@@ -88,5 +88,9 @@ SELECT results_eq($$SELECT table_name, operation, count(*) FROM audit_log WHERE 
   $$VALUES ('inner_t', 'INSERT', 300::bigint), ('inner_t', 'UPDATE', 300), ('outer_t', 'INSERT', 300)$$, 'triggers within triggers lose nothing and repeat nothing');
 SELECT is((SELECT count(*) FROM (SELECT id FROM audit_log GROUP BY id HAVING count(*) > 1) d), 0::bigint, 'no id is there twice');
 SELECT is_empty('SELECT * FROM audit_verify()', 'and all of it is intact');
+ALTER TABLE task_history ADD COLUMN region text NOT NULL DEFAULT 'eu';
+INSERT INTO task_history (task_id, field, change_type) VALUES (4711, '*', 'created');
+DELETE FROM task_history WHERE task_id = 4711;
+SELECT is((SELECT region FROM task_history_archive WHERE task_id = 4711), 'eu', 'a column that the DBA added goes to the archive, too');
 SELECT * FROM finish();
 ROLLBACK;
