@@ -59,6 +59,7 @@ DECLARE
   lost text;
 BEGIN
   PERFORM require_owner();
+  PERFORM type::regtype; -- a type's name, and nothing behind it
   EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', target);
   objects := ARRAY(SELECT o.name FROM all_objects() o);
   grants := (SELECT jsonb_agg(g) FROM all_grants() g);
@@ -96,5 +97,5 @@ $$ SET search_path FROM CURRENT;
 COMMENT ON PROCEDURE alter_column_type(regclass, name, text, text) IS
   'ALTER TABLE target ALTER COLUMN column_name TYPE type, where PostgreSQL refuses it since views, triggers, policies and functions of the desk name the column: drops those, '
   'alters, deploys the desk again and checks that nothing is missing. Grants stay. using: the expression that makes the new value. One transaction, under the table''s '
-  'strongest lock. Errors: 2BP01 an object that is not the desk''s depends on the column (all are named), 42501 not the owner; what deploy() cannot make of the new type is its error.';
+  'strongest lock. Errors: 42601 and 42704 no type''s name, 2BP01 an object that is not the desk''s depends on the column (all are named), 42501 not the owner; what deploy() cannot make of the new type is its error.';
 REVOKE ALL ON PROCEDURE alter_column_type(regclass, name, text, text) FROM PUBLIC;

@@ -1,7 +1,7 @@
 -- The type of a column that views, policies, triggers and functions of the desk name.
 \set ECHO none
 SET client_min_messages = warning;
-SELECT plan(25);
+SELECT plan(26);
 INSERT INTO users (id, email, role, is_approved, first_name) VALUES ('ada', 'ada@x.test', 'admin', true, 'Ada'), ('cid', 'cid@x.test', 'customer', true, 'Cid'), ('eve', 'eve@x.test', 'customer', true, 'Eve');
 INSERT INTO tasks (title, category, created_by, estimated_hours) VALUES ('printer on fire', 'bug', 'cid', 2.5), ('other', 'bug', 'eve', NULL);
 CREATE ROLE alter_reader;
@@ -34,6 +34,7 @@ SELECT lives_ok($$CALL alter_column_type('tasks', 'estimated_hours', 'integer', 
 SELECT is((SELECT estimated_hours FROM tasks WHERE id = 1), 3, 'by the given expression');
 CREATE VIEW mine AS SELECT priority FROM tasks;
 CREATE FUNCTION most_urgent() RETURNS bigint LANGUAGE sql STABLE BEGIN ATOMIC SELECT count(*) FROM tasks WHERE priority = 'high'; END;
+SELECT throws_ok($$CALL alter_column_type('tasks', 'priority', 'text; DROP TABLE tags')$$, '42601', NULL, 'a type is a type''s name');
 SELECT throws_like($$CALL alter_column_type('tasks', 'priority', 'text')$$, '%objects of yours depend on it', 'objects of a DBA are not dropped');
 SELECT is((SELECT atttypid::regtype::text FROM pg_attribute WHERE attrelid = 'tasks'::regclass AND attname = 'priority'), 'character varying', 'then nothing is changed');
 SELECT has_view('mine');
