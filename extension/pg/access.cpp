@@ -3,6 +3,7 @@
 #include "pg/access_explain.h"
 #include "pg/datum.h"
 #include "pg/desk.h"
+#include "pg/owner.h"
 
 extern "C" {
 #include <access/genam.h>
@@ -123,7 +124,7 @@ void learn(Oid login, Oid desk, CommandId command) {
     }
     if (OidIsValid(where) && !cached.speaks_for_users) {
         const Oid marker = get_relname_relid(desk::kMarker, where);
-        const Oid owner = OidIsValid(marker) ? table_owner(marker) : schema_owner(where);
+        const Oid owner = OidIsValid(marker) ? owner_of(marker) : schema_owner(where);
         cached.speaks_for_users = OidIsValid(owner) && is_member_of_role_nosuper(login, owner);
         if (!cached.speaks_for_users && OidIsValid(marker))
             find_binding(where, login, cached);
@@ -157,15 +158,6 @@ std::optional<std::string_view> current_user(Oid desk) {
     if (cached.bound)
         return std::string_view(cached.user, cached.length);
     return std::nullopt;
-}
-
-Oid table_owner(Oid table) {
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
-    if (!HeapTupleIsValid(tuple))
-        return InvalidOid;
-    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-    ReleaseSysCache(tuple);
-    return owner;
 }
 
 uint64 setting_changes() { return times_set; }

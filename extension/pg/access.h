@@ -18,9 +18,6 @@ bool speaks_for_users(Oid desk);
 // Grows whenever app.current_user_id is set, also by a rollback.
 uint64 setting_changes();
 
-// InvalidOid where there is no such table. May raise: use it inside call().
-Oid table_owner(Oid table);
-
 void define_settings_key();
 void init();
 

@@ -1,9 +1,9 @@
 #include "pg/access_explain.h"
 
-#include "pg/access.h"
 #include "pg/bridge.h"
 #include "pg/compat.h"
 #include "pg/desk.h"
+#include "pg/owner.h"
 
 extern "C" {
 #include <executor/executor.h>
@@ -21,7 +21,7 @@ ExecutorStart_hook_type next_start_hook;
 planner_hook_type next_planner_hook;
 
 bool sees_part_of(Oid table, Oid role) {
-    return check_enable_rls(table, role, true) == RLS_ENABLED && !has_privs_of_role(role, table_owner(table));
+    return check_enable_rls(table, role, true) == RLS_ENABLED && !has_privs_of_role(role, owner_of(table));
 }
 
 // Whoever logged in with the right to see all may look at the plans of others after SET ROLE.

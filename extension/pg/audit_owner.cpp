@@ -5,7 +5,6 @@
 #include "pg/owner.h"
 
 extern "C" {
-#include <access/relation.h>
 #include <catalog/pg_type.h>
 #include <executor/spi.h>
 #include <utils/acl.h>
@@ -13,20 +12,14 @@ extern "C" {
 #include <utils/datum.h>
 }
 
+using ticketflow::pg::Answer;
 using ticketflow::pg::call;
 
 namespace {
 
-struct Answer {
-    Datum value;
-    bool isnull;
-};
-
 // May raise: runs inside call(). The end of the (sub)transaction resets the user after an error.
 Answer run_as_owner(Oid relation, Datum statement) {
-    Relation opened = relation_open(relation, AccessShareLock);
-    const Oid owner = opened->rd_rel->relowner;
-    relation_close(opened, NoLock);
+    const Oid owner = ticketflow::pg::lock_owner_of(relation);
     // Who could become the owner anyway.
     if (!has_privs_of_role(GetUserId(), owner))
         ticketflow::pg::raise_inside_call(ticketflow::core::Condition::insufficient_privilege,
@@ -36,11 +29,8 @@ Answer run_as_owner(Oid relation, Datum statement) {
     const int result = SPI_execute(TextDatumGetCString(statement), false, 1);
     Answer answer{0, true};
     if ((result == SPI_OK_SELECT || result == SPI_OK_INSERT_RETURNING) && SPI_processed == 1 &&
-        SPI_gettypeid(SPI_tuptable->tupdesc, 1) == JSONBOID) {
-        const Datum value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &answer.isnull);
-        if (!answer.isnull)
-            answer.value = SPI_datumTransfer(value, false, -1);
-    }
+        SPI_gettypeid(SPI_tuptable->tupdesc, 1) == JSONBOID)
+        answer = ticketflow::pg::first_answer();
     SPI_finish();
     ticketflow::pg::give_back(own);
     return answer;
@@ -52,6 +42,5 @@ TICKETFLOW_FUNCTION(ticketflow_audit_as_owner) {
     const Oid relation = PG_GETARG_OID(0);
     const Datum statement = PG_GETARG_DATUM(1);
     const Answer answer = call([=] { return run_as_owner(relation, statement); });
-    fcinfo->isnull = answer.isnull;
-    return answer.value;
+    return ticketflow::pg::give(fcinfo, answer);
 }

@@ -1,5 +1,6 @@
 #include "pg/audit_table.h"
 #include "pg/desk.h"
+#include "pg/owner.h"
 
 extern "C" {
 #include <access/htup_details.h>
@@ -91,20 +92,13 @@ Policy policy_of(Jsonb *options, const char *column) {
 
 // --- where the rows go
 
-Oid owner_of(Oid relation) {
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-    if (!HeapTupleIsValid(tuple))
-        return InvalidOid;
-    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-    ReleaseSysCache(tuple);
-    return owner;
-}
-
 // Who may create schemas can make a desk: what others change goes there unasked only where its owner has their rights, or owns the database.
 bool may_be_default(Oid log, Oid table_owner) {
     const Oid owner = owner_of(log);
-    if (!OidIsValid(owner) || has_privs_of_role(owner, table_owner))
-        return OidIsValid(owner);
+    if (!OidIsValid(owner))
+        return false;
+    if (has_privs_of_role(owner, table_owner))
+        return true;
     HeapTuple database = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(MyDatabaseId));
     const bool owns_database = HeapTupleIsValid(database) && reinterpret_cast<Form_pg_database>(GETSTRUCT(database))->datdba == owner;
     if (HeapTupleIsValid(database))

@@ -4,7 +4,6 @@
 #include "pg/owner.h"
 
 extern "C" {
-#include <access/relation.h>
 #include <catalog/pg_type.h>
 #include <executor/spi.h>
 #include <utils/acl.h>
@@ -18,11 +17,8 @@ using ticketflow::pg::call;
 namespace {
 
 using ticketflow::core::Condition;
-
-struct Answer {
-    Datum value;
-    bool isnull;
-};
+using ticketflow::pg::Answer;
+using ticketflow::pg::give;
 
 struct Arguments {
     int count;
@@ -46,9 +42,7 @@ constexpr const char *kExport =
 
 // The rest of the file may raise: it runs inside call().
 Oid owner_for(Oid models, AclMode rights) {
-    Relation opened = relation_open(models, AccessShareLock);
-    const Oid owner = opened->rd_rel->relowner;
-    relation_close(opened, NoLock);
+    const Oid owner = ticketflow::pg::lock_owner_of(models);
     const Oid caller = GetUserId();
     if (!has_privs_of_role(caller, owner)) {
         if (pg_class_aclmask(models, caller, rights, ACLMASK_ALL) != rights)
@@ -72,12 +66,8 @@ Answer run(Oid models, AclMode rights, const char *const *statements, int count,
         const int result = SPI_execute_with_args(psprintf(statements[i], table), given.count, const_cast<Oid *>(given.types),
                                                  const_cast<Datum *>(given.values), given.nulls, false, 0);
         const bool told = result == SPI_OK_SELECT || result == SPI_OK_INSERT_RETURNING || result == SPI_OK_UPDATE_RETURNING;
-        if (told && SPI_processed > 0) {
-            const Datum value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &answer.isnull);
-            if (!answer.isnull)
-                answer.value = SPI_datumTransfer(value, TupleDescAttr(SPI_tuptable->tupdesc, 0)->attbyval,
-                                                 TupleDescAttr(SPI_tuptable->tupdesc, 0)->attlen);
-        }
+        if (told)
+            answer = ticketflow::pg::first_answer();
     }
     SPI_finish();
     ticketflow::pg::give_back(own);
@@ -88,11 +78,6 @@ char null_mark(FunctionCallInfo fcinfo, int argument) { return PG_ARGISNULL(argu
 
 Arguments named(FunctionCallInfo fcinfo) {
     return {2, {TEXTOID, INT4OID}, {PG_GETARG_DATUM(1), PG_GETARG_DATUM(2)}, {null_mark(fcinfo, 1), null_mark(fcinfo, 2)}};
-}
-
-Datum give(FunctionCallInfo fcinfo, const Answer &answer) {
-    fcinfo->isnull = answer.isnull;
-    return answer.value;
 }
 
 } // namespace

@@ -1,4 +1,4 @@
-// The rights of another role for a while: code that belongs to a table's owner (triggers, checks, defaults, policies) runs as
+// Who owns a relation, and the rights of another role for a while: code that belongs to a table's owner (triggers, checks, defaults, policies) runs as
 // that owner, may not leave that role, and leaves no setting behind.
 #pragma once
 
@@ -28,6 +28,24 @@ inline Borrowed become(Oid owner) {
 inline void give_back(const Borrowed &own) {
     AtEOXact_GUC(false, own.settings);
     SetUserIdAndSecContext(own.caller, own.context);
+}
+
+// All of this may raise: for use inside call(). InvalidOid where there is no such relation.
+Oid owner_of(Oid relation);
+// The same of one that must be there, and keeps its owner until the transaction ends.
+Oid lock_owner_of(Oid relation);
+
+struct Answer {
+    Datum value;
+    bool isnull;
+};
+
+// The first column of the first row that SPI's last statement gave, in the memory of who connected to SPI; null where it gave none.
+Answer first_answer();
+
+inline Datum give(FunctionCallInfo fcinfo, const Answer &answer) {
+    fcinfo->isnull = answer.isnull;
+    return answer.value;
 }
 
 } // namespace ticketflow::pg
