@@ -78,21 +78,21 @@ BEGIN
   IF lost IS NOT NULL THEN
     RETURN pg_catalog.format('the log does not hold the value of column "%s"', lost);
   END IF;
-  IF "values" IS NOT NULL THEN
-    SELECT COALESCE(pg_catalog.jsonb_object_agg(n, "values" -> n), '{}') INTO "values" FROM pg_catalog.unnest(names) AS n;
-    PERFORM @extschema@.audit_check_fit(target, "values");
-  END IF;
   IF "values" IS NULL THEN
     EXECUTE pg_catalog.format('DELETE FROM %s WHERE %s', found.place, found.condition);
-  ELSIF live IS NULL THEN
-    EXECUTE pg_catalog.format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pg_catalog.jsonb_populate_record(NULL::%s, $1) v', target,
-      (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(c), ', ') FROM pg_catalog.unnest(names) c),
-      (SELECT pg_catalog.string_agg('v.' || pg_catalog.quote_ident(c), ', ') FROM pg_catalog.unnest(names) c), @extschema@.audit_row_type(target)) USING "values";
-  ELSIF names IS NULL THEN
-    RETURN NULL;
   ELSE
-    EXECUTE pg_catalog.format('UPDATE %s SET %s FROM pg_catalog.jsonb_populate_record(NULL::%s, $1) v WHERE %s', found.place,
-      (SELECT pg_catalog.string_agg(pg_catalog.format('%1$I = v.%1$I', c), ', ') FROM pg_catalog.unnest(names) c), @extschema@.audit_row_type(target), found.condition) USING "values";
+    SELECT COALESCE(pg_catalog.jsonb_object_agg(n, "values" -> n), '{}') INTO "values" FROM pg_catalog.unnest(names) AS n;
+    PERFORM @extschema@.audit_check_fit(target, "values");
+    IF live IS NULL THEN
+      EXECUTE pg_catalog.format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pg_catalog.jsonb_populate_record(NULL::%s, $1) v', target,
+        (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(c), ', ') FROM pg_catalog.unnest(names) c),
+        (SELECT pg_catalog.string_agg('v.' || pg_catalog.quote_ident(c), ', ') FROM pg_catalog.unnest(names) c), @extschema@.audit_row_type(target)) USING "values";
+    ELSIF names IS NULL THEN
+      RETURN NULL;
+    ELSE
+      EXECUTE pg_catalog.format('UPDATE %s SET %s FROM pg_catalog.jsonb_populate_record(NULL::%s, $1) v WHERE %s', found.place,
+        (SELECT pg_catalog.string_agg(pg_catalog.format('%1$I = v.%1$I', c), ', ') FROM pg_catalog.unnest(names) c), @extschema@.audit_row_type(target), found.condition) USING "values";
+    END IF;
   END IF;
   GET DIAGNOSTICS touched = ROW_COUNT;
   RETURN CASE WHEN touched = 0 AND ("values" IS NOT NULL OR live IS NOT NULL) THEN 'the row may not be written' END;

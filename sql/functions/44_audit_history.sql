@@ -99,7 +99,6 @@ AS $$
 DECLARE
   history record;
   archive record;
-  place ticketflow_desk;
   desk text := (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = 'task_history'::regclass);
   it text;
   detail text;
@@ -109,14 +108,13 @@ BEGIN
     RETURN;
   END IF;
   PERFORM require_owner();
-  SELECT * INTO place FROM ticketflow_desk;
   LOCK TABLE task_history, task_history_archive IN ACCESS EXCLUSIVE MODE;
   -- A month that both have rows of will move as a whole one day; what the archive has of it waits in its default partition.
   SELECT date_trunc('month', min(h.created_at) AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS first_month INTO history FROM task_history h;
   SELECT * INTO archive FROM partition_by_month('task_history_archive', LEAST(history.first_month, date_trunc('month', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'));
   SELECT * INTO history FROM partition_by_month('task_history', 'infinity');
   -- Views, policies and functions are bound to the old tables.
-  EXECUTE format('CALL deploy(%L, %L, %L)', desk, place.api_schema, place.report_schema);
+  PERFORM deploy_again();
   BEGIN
     DROP TABLE task_history_unpartitioned, task_history_archive_unpartitioned;
   EXCEPTION WHEN dependent_objects_still_exist THEN

@@ -15,6 +15,20 @@ $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION require_owner() IS 'Private to functions that make objects of the desk anew: refuses everybody but its owner, superusers too (42501).';
 REVOKE ALL ON FUNCTION require_owner() FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION deploy_again() RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  place ticketflow_desk;
+BEGIN
+  SELECT * INTO place FROM ticketflow_desk;
+  EXECUTE format('CALL deploy(%L, %L, %L)', (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = 'ticketflow_desk'::regclass),
+    place.api_schema, place.report_schema);
+END
+$$ SET search_path FROM CURRENT;
+COMMENT ON FUNCTION deploy_again() IS 'Private to functions that make objects of the desk anew: deploys this desk into the schemas that it has. Errors: those of deploy().';
+REVOKE ALL ON FUNCTION deploy_again() FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION all_objects() RETURNS TABLE (name text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -51,8 +65,6 @@ CREATE OR REPLACE PROCEDURE alter_column_type(target regclass, column_name name,
 LANGUAGE plpgsql
 AS $$
 DECLARE
-  place ticketflow_desk;
-  desk text := (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = 'tasks'::regclass);
   objects text[];
   grants jsonb;
   it record;
@@ -80,8 +92,7 @@ BEGIN
   END LOOP;
   EXECUTE format('ALTER TABLE %s ALTER COLUMN %I TYPE %s %s', target, column_name, type, 'USING ' || "using");
 
-  SELECT * INTO place FROM ticketflow_desk;
-  EXECUTE format('CALL deploy(%L, %L, %L)', desk, place.api_schema, place.report_schema);
+  PERFORM deploy_again();
   SELECT string_agg(gone.name, E'\n' ORDER BY gone.name) INTO lost
     FROM (SELECT unnest(objects) AS name EXCEPT SELECT o.name FROM all_objects() o) gone;
   IF lost IS NOT NULL THEN
