@@ -79,7 +79,7 @@ void merge_segments_of(Relation index, const std::vector<SegmentEntry> &chosen) 
         inputs.push_back(readers.back().get());
     }
     PageSink sink(index, new_id(index));
-    const SegmentEntry made = sink.finish(engine::merge_segments(inputs, sink, [] { check_for_interrupts(); }));
+    const SegmentEntry made = sink.finish(engine::merge_segments(inputs, sink, [] { call([] { vacuum_delay(); }); }));
     const SegmentEntry *const old = chosen.data();
     const size_t count = chosen.size();
     update_meta(index, [&made, old, count](Meta &meta) {
@@ -301,7 +301,6 @@ uint64 sweep(Relation index, BufferAccessStrategy strategy) {
     const uint64 *const first = known.data(), *const end = first + known.size();
     uint64 free_pages = 0;
     for (BlockNumber block = kMetaBlock + 1; block < blocks; ++block) {
-        check_for_interrupts();
         free_pages += call([=] {
             vacuum_delay();
             const Buffer buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
