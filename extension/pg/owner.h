@@ -16,11 +16,12 @@ struct Borrowed {
     int settings;
 };
 
-// Both run inside call(); after an error the end of the (sub)transaction gives everything back.
-inline Borrowed become(Oid owner) {
+// Both run inside call(); after an error the end of the (sub)transaction gives everything back. `further` flags: SECURITY_NOFORCE_RLS,
+// say, for what a policy must not hide from its own table's owner.
+inline Borrowed become(Oid owner, int further = 0) {
     Borrowed own{};
     GetUserIdAndSecContext(&own.caller, &own.context);
-    SetUserIdAndSecContext(owner, own.context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+    SetUserIdAndSecContext(owner, own.context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION | further);
     own.settings = NewGUCNestLevel();
     return own;
 }

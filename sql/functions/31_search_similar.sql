@@ -33,7 +33,7 @@ BEGIN
     USING wanted, title, description, except_id, max_results, concat_ws(' ', title, left(description, 2000));
 END
 $$
-SET search_path FROM CURRENT SET jit = off;
+SET search_path FROM CURRENT SET jit = off SET ticketflow.least_documents = 100;
 COMMENT ON FUNCTION similar_documents(text, text, integer, integer) IS
   'Private to similar_tasks and suggest_duplicates: tickets like a text, of those that the caller may see, with a confidence '
   'of 0 to 1 that they are about the same matter and the words that speak for it, rarest first.';

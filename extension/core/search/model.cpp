@@ -18,11 +18,12 @@ Model::Model(const Options &options, const Statistics &statistics, const Query &
             tables_[field][code] = options.weights[field] / std::max(1 - b + b * ratio, 1e-9);
         }
     }
+    const double reckoned = std::max(documents, options.least_documents);
     for (unsigned slot = 0; slot < query.slots.size(); ++slot) {
         // More postings than documents cannot be, except in a damaged index: then the word is worth nothing, not less.
         const double postings = std::min(static_cast<double>(statistics.postings[slot]), documents);
         const double n = query.slots[slot].count;
-        idf_.push_back(std::log(1 + (documents - postings + 0.5) / (postings + 0.5)));
+        idf_.push_back(std::log(1 + (reckoned - postings + 0.5) / (postings + 0.5)));
         factors_.push_back((kQuerySaturation + 1) * n / (kQuerySaturation + n) * idf_.back() * (k1_ + 1));
     }
 }

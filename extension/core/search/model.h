@@ -2,7 +2,7 @@
 //
 //   x(word, document)     = sum over fields of weight * occurrences / (1 - b + b * length / average length)
 //   score(word, document) = q * idf * (k1 + 1) * x / (k1 + x),  q = (k3 + 1) * n / (k3 + n), n occurrences in the query
-//   idf                   = ln(1 + (documents - postings + 0.5) / (postings + 0.5))
+//   idf                   = ln(1 + (documents - postings + 0.5) / (postings + 0.5)), documents at least `least_documents`
 //
 // A word's score is rounded to 2^-32, and a document's score is the exact sum of these integers. So the order in which
 // words are added does not matter: every algorithm gives the same bits.
@@ -23,6 +23,7 @@ struct Options {
     double k1 = 1.2;
     std::array<double, kFields> b{0.75, 0.75, 0.75, 0.75};       // D, C, B, A
     std::array<double, kFields> weights{1.0, 1.0, 1.0, 1.0};     // D, C, B, A
+    double least_documents = 0; // with fewer, a word is as rare as if the others, without it, were there
 };
 
 struct Statistics {

@@ -28,6 +28,7 @@ relopt_kind kind;
 char *weights_setting = nullptr;
 char *b_setting = nullptr;
 double k1_setting = -1;
+int least_documents_setting = 0;
 uint64 epoch = 0;
 
 constexpr double kDefaultK1 = 1.2;
@@ -100,6 +101,7 @@ template <double Largest> bool check_setting(char **value, void **, GucSource) {
 
 void string_was_set(const char *, void *) { ++epoch; }
 void real_was_set(double, void *) { ++epoch; }
+void int_was_set(int, void *) { ++epoch; }
 
 } // namespace
 
@@ -121,6 +123,8 @@ void init() {
                                    PGC_USERSET, 0, check_setting<1.0>, string_was_set, nullptr);
         DefineCustomRealVariable("ticketflow.k1", "Saturation of ranked search, in place of the index's; -1 takes the index's.", nullptr,
                                  &k1_setting, -1, -1, 100, PGC_USERSET, 0, nullptr, real_was_set, nullptr);
+        DefineCustomIntVariable("ticketflow.least_documents", "How rare a word is is reckoned as in at least so many documents.", nullptr,
+                                &least_documents_setting, 0, 0, INT_MAX, PGC_USERSET, 0, nullptr, int_was_set, nullptr);
     });
 }
 
@@ -154,6 +158,7 @@ core::search::Options options_of(Relation index) {
     options.k1 = k1_setting >= 0 ? k1_setting : parameters ? parameters->k1 : kDefaultK1;
     options.b = parse_four(text(&Parameters::b, b_setting, kDefaultB), 1, "b");
     options.weights = parse_four(text(&Parameters::weights, weights_setting, kDefaultWeights), 1000, "weights");
+    options.least_documents = least_documents_setting;
     return options;
 }
 

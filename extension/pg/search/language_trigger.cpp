@@ -1,5 +1,5 @@
 // refresh_trigger(): tells a function of the table's schema which rows had their text changed, once a statement or a row.
-#include "pg/bridge.h"
+#include "pg/owner.h"
 
 #include <algorithm>
 #include <string>
@@ -161,12 +161,11 @@ void hand_over(TriggerData *trigger, std::vector<Datum> &keys) {
     if (keys.empty())
         return;
     // What is derived from a row is written with the rights of the table's owner, as a foreign key's actions are.
-    Oid caller;
-    int context;
-    GetUserIdAndSecContext(&caller, &context);
-    SetUserIdAndSecContext(trigger->tg_relation->rd_rel->relowner,
-                           context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
-    call([] { SPI_connect(); });
+    const Borrowed rights = call([trigger] {
+        const Borrowed own = become(trigger->tg_relation->rd_rel->relowner, SECURITY_NOFORCE_RLS);
+        SPI_connect();
+        return own;
+    });
     SPIPlanPtr plan = prepared_call(trigger);
     for (std::size_t at = 0; at < keys.size(); at += kBatch) {
         const int count = static_cast<int>(std::min(kBatch, keys.size() - at));
@@ -178,8 +177,10 @@ void hand_over(TriggerData *trigger, std::vector<Datum> &keys) {
         });
         check_for_interrupts();
     }
-    call([] { SPI_finish(); });
-    SetUserIdAndSecContext(caller, context);
+    call([&rights] {
+        SPI_finish();
+        give_back(rights);
+    });
 }
 
 } // namespace
