@@ -188,7 +188,8 @@ AttrNumber numbered_column(const Home &home, Relation rel, const std::string &co
     const int number = call([=] { return SPI_fnumber(RelationGetDescr(rel), text); });
     const Oid type = number > 0 ? TupleDescAttr(RelationGetDescr(rel), number - 1)->atttypid : InvalidOid;
     if (type != TEXTOID && type != VARCHAROID)
-        throw Failure(Condition::undefined_column, "table " + table + " has no text column \"" + column + "\"");
+        throw Failure(Condition::undefined_column, "table " + table + " has no text column \"" + column + "\"", "",
+                      "Its number_trigger() takes the name of the column first.");
     check_owner_may_count(owner_may_draw(rel, home.counters_table), rel);
     return static_cast<AttrNumber>(number);
 }
