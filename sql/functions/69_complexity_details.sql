@@ -13,9 +13,16 @@ END;
 COMMENT ON FUNCTION task_sla_risk(timestamptz, timestamptz, timestamptz) IS 'How much of the time until due_date has passed, 0 to 1 (1: missed); 0 without due date, where that is infinity, and when resolved.';
 REVOKE ALL ON FUNCTION task_sla_risk(timestamptz, timestamptz, timestamptz) FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION hours_between(since timestamptz, until timestamptz) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN isfinite(since) AND isfinite(until) THEN extract(epoch FROM until - since) / 3600 END;
+COMMENT ON FUNCTION hours_between(timestamptz, timestamptz) IS 'Hours from one moment to another; null where either is unknown or endless.';
+
+-- Returns a set of one row, so that it becomes a part of the query that calls it: a batch of tickets is planned once.
 CREATE OR REPLACE FUNCTION complexity_history(ticket integer, requester text, until timestamptz,
   OUT comments bigint, OUT exchanges bigint, OUT attachments bigint, OUT reassignments bigint, OUT reopens bigint, OUT waiting_hours numeric)
-LANGUAGE sql STABLE
+RETURNS SETOF record
+LANGUAGE sql STABLE ROWS 1
 BEGIN ATOMIC
   SELECT c.comments, c.exchanges, (SELECT count(*) FROM task_attachments a WHERE a.task_id = ticket AND a.created_at <= until),
          h.reassignments, h.reopens, h.waiting_hours
@@ -24,18 +31,20 @@ BEGIN ATOMIC
                     FROM task_comments p WHERE p.task_id = ticket AND NOT p.is_internal AND p.created_at <= until) said) c
    CROSS JOIN (SELECT count(*) FILTER (WHERE e.field IN ('assignee_id', 'assigned_team_id') AND e.old_value IS NOT NULL) AS reassignments,
                  count(*) FILTER (WHERE e.field = 'status' AND e.old_stage IN ('resolved', 'closed') AND e.new_stage IN ('open', 'waiting')) AS reopens,
-                 round(COALESCE(sum(extract(epoch FROM e.next_at - e.created_at) / 3600)
-                   FILTER (WHERE e.field = 'status' AND e.new_stage = 'waiting'), 0)::numeric, 1) AS waiting_hours
+                 round(COALESCE(sum(hours_between(e.created_at, e.next_at)) FILTER (WHERE e.field = 'status' AND e.new_stage = 'waiting'), 0), 1) AS waiting_hours
             FROM (SELECT t.field, t.old_value, t.created_at, o.stage AS old_stage, n.stage AS new_stage,
                          COALESCE(lead(t.created_at) OVER (PARTITION BY t.field ORDER BY t.created_at, t.id), until) AS next_at
-                    FROM history_trail t
+                    -- OFFSET 0: the index on created_at would be read as a whole for each ticket, beside that on task_id.
+                    FROM (SELECT h.id, h.field, h.old_value, h.new_value, h.created_at FROM history_trail h
+                           WHERE h.task_id = ticket AND h.change_type = 'updated' OFFSET 0) t
                     LEFT JOIN task_statuses o ON o.status = t.old_value
                     LEFT JOIN task_statuses n ON n.status = t.new_value
-                   WHERE t.task_id = ticket AND t.change_type = 'updated' AND t.created_at <= until) e) h;
+                   WHERE t.created_at <= until) e) h;
 END;
 COMMENT ON FUNCTION complexity_history(integer, text, timestamptz) IS
   'What had happened to a ticket by a moment: public comments, how often the word went back and forth between its requester and others, '
-  'attachments, reassignments, reopens, and hours in a waiting status. Internal comments do not count, since customers see scores.';
+  'attachments, reassignments, reopens, and hours in a waiting status (spans without an end do not count). Internal comments do not '
+  'count, since customers see scores.';
 REVOKE ALL ON FUNCTION complexity_history(integer, text, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION complexity_history(integer, text, timestamptz) TO ticketflow_user, ticketflow_report;
 
@@ -53,21 +62,24 @@ BEGIN
   IF wanted IS NULL OR numnode(wanted) = 0 THEN
     RETURN NULL;
   END IF;
+  -- Of the most similar 200 only: where all that is alike is open still, as while many are imported, each would read all others.
   RETURN (
     SELECT round(percentile_cont(0.5) WITHIN GROUP (ORDER BY s.hours)::numeric, 1)
-      FROM (SELECT COALESCE(NULLIF(t.actual_hours, 0), extract(epoch FROM t.resolved_at - t.created_at) / 3600) AS hours
-              FROM task_documents d JOIN tasks t ON t.id = d.task_id
-             WHERE d.document @@ wanted AND t.id <> ticket AND t.resolved_at < before
-             ORDER BY d.document <@> wanted LIMIT 5) s
+      FROM (SELECT h.hours
+              FROM (SELECT d.task_id, d.document <@> wanted AS rank FROM task_documents d WHERE d.document @@ wanted ORDER BY rank LIMIT 200) d
+              JOIN tasks t ON t.id = d.task_id
+             CROSS JOIN LATERAL (SELECT COALESCE(NULLIF(t.actual_hours, 0), hours_between(t.created_at, t.resolved_at))) h (hours)
+             WHERE t.id <> ticket AND t.resolved_at < before AND h.hours > 0
+             ORDER BY d.rank LIMIT 5) s
     HAVING count(*) >= 3);
 END
 $$
 SET search_path FROM CURRENT
 SET jit = off SET enable_seqscan = off SET enable_sort = off;
 COMMENT ON FUNCTION similar_hours(integer, timestamptz) IS
-  'Median hours of the five tickets most like this one that were resolved before a moment: actual hours, else the hours to resolution. '
-  'Its title and description say what is alike. Null where fewer than three tickets are, and for ticketflow_report, which reads no '
-  'search documents.';
+  'Median hours of the five tickets most like this one that were resolved before a moment, among the 200 most like it: actual hours, '
+  'else the hours to resolution. Its title and description say what is alike. Null where fewer than three tickets are, and for '
+  'ticketflow_report, which reads no search documents.';
 REVOKE ALL ON FUNCTION similar_hours(integer, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION similar_hours(integer, timestamptz) TO ticketflow_user, ticketflow_report;
 

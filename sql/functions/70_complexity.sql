@@ -79,8 +79,6 @@ BEGIN
   CASE TG_OP
     WHEN 'INSERT' THEN SELECT array_agg(DISTINCT n.task_id) INTO touched FROM new_rows n WHERE NOT n.is_internal;
     WHEN 'DELETE' THEN SELECT array_agg(DISTINCT o.task_id) INTO touched FROM old_rows o WHERE NOT o.is_internal;
-    ELSE
-      SELECT array_agg(DISTINCT n.task_id) INTO touched FROM new_rows n JOIN old_rows o USING (id) WHERE n.is_internal <> o.is_internal;
   END CASE;
   IF touched IS NOT NULL THEN
     PERFORM refresh_complexity(touched);
@@ -89,13 +87,14 @@ BEGIN
 END
 $$
 SET search_path FROM CURRENT;
-COMMENT ON FUNCTION refresh_commented_complexity() IS 'Trigger: scores tickets anew whose public comments became more or fewer.';
+COMMENT ON FUNCTION refresh_commented_complexity() IS 'Trigger: scores tickets anew that got or lost public comments.';
 REVOKE ALL ON FUNCTION refresh_commented_complexity() FROM PUBLIC;
 CREATE OR REPLACE TRIGGER y_complexity_comments AFTER INSERT ON task_comments
   REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION refresh_commented_complexity();
 COMMENT ON TRIGGER y_complexity_comments ON task_comments IS 'Scores tickets with a new public comment anew.';
 CREATE OR REPLACE TRIGGER y_complexity_recomments AFTER UPDATE ON task_comments
-  REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION refresh_commented_complexity();
+  REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT
+  EXECUTE FUNCTION refresh_trigger('refresh_complexity', 'task_id', 'task_id,is_internal');
 COMMENT ON TRIGGER y_complexity_recomments ON task_comments IS 'Scores tickets anew of which a comment became public or internal.';
 CREATE OR REPLACE TRIGGER y_complexity_uncomments AFTER DELETE ON task_comments
   REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION refresh_commented_complexity();
@@ -118,7 +117,9 @@ BEGIN
   RETURN NULL;
 END
 $$
-SET search_path FROM CURRENT;
+SET search_path FROM CURRENT
+-- Nobody knows how many rows a statement changes when the plan is made: each old row beside each new one would take minutes.
+SET enable_nestloop = off SET enable_hashjoin = on;
 COMMENT ON FUNCTION record_complexity() IS 'Trigger: keeps every score that a ticket had in ticket_complexity_history.';
 REVOKE ALL ON FUNCTION record_complexity() FROM PUBLIC;
 CREATE OR REPLACE TRIGGER complexity_history_insert AFTER INSERT ON ticket_complexity_scores

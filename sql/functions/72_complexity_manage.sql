@@ -4,13 +4,14 @@ CREATE OR REPLACE VIEW complexity_training WITH (security_invoker = true) AS
 SELECT t.id AS task_id, t.title, t.description, t.category, t.priority, t.severity, t.created_by AS requester,
        t.organization_id::text AS organization, t.assigned_team_id::text AS team, t.estimated_hours,
        h.comments, h.exchanges, h.attachments, h.reassignments, h.reopens, h.waiting_hours, similar_hours(t.id, t.created_at) AS similar_hours,
-       t.resolved_at, COALESCE(t.actual_hours, extract(epoch FROM t.resolved_at - t.created_at) / 3600)::numeric AS effort
+       t.resolved_at, COALESCE(NULLIF(t.actual_hours, 0), open.hours) AS effort
   FROM tasks t
+ CROSS JOIN LATERAL hours_between(t.created_at, t.resolved_at) open (hours)
  CROSS JOIN LATERAL complexity_history(t.id, t.created_by,
-                                       t.created_at + (t.resolved_at - t.created_at) * (t.id * 0.6180339887498949 % 1)::double precision) h
+   COALESCE(t.created_at + (open.hours * (t.id * 0.6180339887498949 % 1))::double precision * interval '1 hour', t.resolved_at)) h
  WHERE t.resolved_at IS NOT NULL
    AND CASE WHEN (SELECT count(*) FROM tasks h WHERE h.actual_hours > 0 AND h.resolved_at IS NOT NULL) >= 50
-            THEN t.actual_hours > 0 ELSE t.resolved_at > t.created_at END;
+            THEN t.actual_hours > 0 ELSE open.hours > 0 END;
 COMMENT ON VIEW complexity_training IS
   'What train_complexity() learns from unless told otherwise: resolved tickets with actual hours, or, where fewer than 50 have them, '
   'with the hours from creation to resolution. The history of a ticket is told as it stood at some moment while the ticket was open, '

@@ -2,7 +2,7 @@
 \set ECHO none
 BEGIN;
 SET LOCAL search_path = public, ticketflow;
-SELECT plan(36);
+SELECT plan(37);
 
 CREATE TEMP TABLE tried AS
 SELECT n, title, description, c.* FROM (VALUES
@@ -26,6 +26,14 @@ SELECT ok((complexity_score('printer ' || repeat('z', 1000000), repeat('"\', 100
 
 -- The same answer for ever, in every session and on every major: pinned to the bit.
 SELECT is(md5(string_agg(score || factors::text, '' ORDER BY n)), '3c969d0dbe89ad72c54dda1a0b31a45c', 'scores and factors are those of this model, to the bit') FROM tried;
+
+CREATE TEMP TABLE many AS
+SELECT i AS n, (SELECT string_agg(w[1 + (i * 7 + k * k * 13 + i * k) % cardinality(w)], ' ') FROM generate_series(1, 2 + i % 7) k) AS title,
+       (SELECT string_agg(w[1 + (i * 11 + k * k * 5 + i * i * k) % cardinality(w)], CASE k % 5 WHEN 0 THEN E'\n' ELSE ' ' END) FROM generate_series(1, i % 40) k) AS description,
+       (ARRAY['low', 'medium', 'high', 'urgent'])[1 + i % 4] AS priority, (ARRAY['minor', 'normal', 'major', 'critical'])[1 + i * 5 / 3 % 4] AS severity
+  FROM generate_series(1, 300) i, string_to_array('printer network database cluster migrate reset ошибка сервер 打印机 urgent ORA-00600 VPN db01.example.org 2.4.1 '
+    'refactor support timeout user cannot login crash NullPointerException please how why? - [x] {code} https://example.org/a é ünïcode', ' ') w;
+SELECT is(md5(string_agg(score || factors::text, '' ORDER BY n)), '2aa2945e3ae1758944972dbaca316dd9', 'and so are those of 300 more') FROM many, complexity_score(title, description, 'bug', priority, severity, jsonb_build_object('comments', n % 5));
 
 -- Raising priority or severity never lowers a score, nor takes an advice back.
 SELECT is(count(*), 0::bigint, 'raising priority never lowers the score')

@@ -2,7 +2,7 @@
 \set ECHO none
 BEGIN;
 SET LOCAL search_path = public, ticketflow;
-SELECT plan(42);
+SELECT plan(53);
 
 INSERT INTO users (id, email, role, is_approved) VALUES ('ada', 'ada@desk.test', 'admin', true), ('una', 'una@desk.test', 'user', true),
   ('cee', 'cee@desk.test', 'customer', true);
@@ -42,6 +42,9 @@ UPDATE task_comments SET content = 'edited' WHERE content = 'internal 2';
 SELECT ok((SELECT factors @> '[{"name": "comments", "value": 5}]' FROM it), 'an edited one counts once');
 UPDATE task_comments SET is_internal = true WHERE content = 'edited';
 SELECT ok((SELECT factors @> '[{"name": "comments", "value": 4}]' FROM it), 'and one taken back no more');
+UPDATE task_comments SET is_internal = NOT is_internal WHERE task_id = 1;
+SELECT ok((SELECT factors @> '[{"name": "comments", "value": 9}]' FROM it), 'comments that change sides in one statement are counted anew');
+UPDATE task_comments SET is_internal = NOT is_internal WHERE task_id = 1;
 
 -- Similar resolved tickets
 SELECT is(similar_hours(1), NULL, 'without similar tickets there is no number');
@@ -135,6 +138,39 @@ END
 $$;
 SELECT pass('every report reads them');
 SELECT set_config('app.current_user_id', '', true) \g /dev/null
+
+-- Endless times elsewhere: a defined answer, the same on every major
+SELECT is(ARRAY[hours_between('-infinity', now()), hours_between(now(), 'infinity'), hours_between('infinity', 'infinity'), hours_between(NULL, now()),
+                hours_between('2026-01-01 10:00', '2026-01-01 11:30')]::numeric(4,2)[], '{NULL,NULL,NULL,NULL,1.50}', 'endless spans have no hours');
+SELECT is((SELECT h.waiting_hours FROM complexity_history(1, 'cee', 'infinity') h), 3.5, 'waiting without an end is not counted');
+SELECT is((SELECT h.comments FROM complexity_history(1, 'cee', '-infinity') h), 0::bigint, 'and before all times nothing had happened');
+INSERT INTO tasks (id, ticket_number, title, category, created_by, created_at, resolved_at, status)
+SELECT 9100 + n, 'E-' || n, 'Defragment the abacus', 'bug', 'ada', created_at, resolved_at, 'resolved'
+  FROM (VALUES (1, timestamptz '-infinity', timestamptz '2026-01-02'), (2, '2026-01-01', 'infinity'), (3, '-infinity', 'infinity'), (4, 'infinity', '-infinity'), (5, '-infinity', '-infinity')) v (n, created_at, resolved_at);
+SELECT is((SELECT count(*) FROM ticket_complexity_scores WHERE task_id BETWEEN 9101 AND 9105), 5::bigint, 'tickets since ever and resolved never are scored');
+SELECT is(similar_hours(9101), NULL, 'and tell no hours to similar ones');
+INSERT INTO tasks (id, title, category, created_by, created_at, resolved_at, status)
+SELECT 9110 + n, 'Defragment the abacus', 'bug', 'ada', '2026-01-01', timestamptz '2026-01-01' + n * interval '1 hour', 'resolved' FROM generate_series(1, 3) n;
+SELECT is(similar_hours(9101, 'infinity'), 2.0, 'beside which others still do');
+SELECT is((SELECT count(*) FROM complexity_training WHERE task_id BETWEEN 9101 AND 9120), 0::bigint, 'without hours of work none is learned from');
+SAVEPOINT few_hours;
+UPDATE tasks SET actual_hours = CASE WHEN id IN (9101, 9102) THEN 7 WHEN id = 9103 THEN 0 END WHERE id <> 9113;
+UPDATE tasks SET actual_hours = 0 WHERE id = 9113;
+SELECT is((SELECT array_agg((task_id, effort::numeric(4,1))::text ORDER BY task_id) FROM complexity_training WHERE task_id BETWEEN 9101 AND 9120), '{"(9111,1.0)","(9112,2.0)","(9113,3.0)"}',
+  'where few have hours of work, nor is what has no beginning or end');
+ROLLBACK TO few_hours;
+UPDATE tasks SET actual_hours = 7 WHERE id BETWEEN 9101 AND 9105;
+SELECT is((SELECT array_agg((task_id, effort, comments, waiting_hours)::text ORDER BY task_id) FROM complexity_training WHERE task_id BETWEEN 9101 AND 9120),
+  '{"(9101,7.00,0,0.0)","(9102,7.00,0,0.0)","(9103,7.00,0,0.0)","(9104,7.00,0,0.0)","(9105,7.00,0,0.0)"}', 'known hours of work count whatever the times');
+
+-- What a batch costs must not grow with the desk: each ticket by the indexes on its id
+CREATE FUNCTION pg_temp.plan_of_details() RETURNS text LANGUAGE plpgsql SET enable_seqscan = off AS $$
+DECLARE line text; result text := '';
+BEGIN
+  FOR line IN EXPLAIN (COSTS OFF) SELECT * FROM complexity_details('{1,2,3}') LOOP result := result || line || E'\n'; END LOOP;
+  RETURN result;
+END $$;
+SELECT ok(plan !~ 'idx_task_history_created|Function Scan on complexity_history' AND plan ~ 'idx_task_history_task', 'no index on times is read for each') FROM pg_temp.plan_of_details() plan;
 
 -- A stranger's table of the same name is no desk
 CREATE SCHEMA stranger CREATE TABLE complexity_models (name text);

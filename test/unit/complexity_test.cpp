@@ -176,6 +176,27 @@ TEST(Complexity, WhatMustRiseRisesWhateverTheDeskDid) {
     EXPECT_NEAR(desk.report.rank_correlation, spearman(says, actual), 0.02);
 }
 
+TEST(Complexity, CalibrationIsOfTheScoresThatAreGiven) {
+    // What words mean shows late, so that predictions made early lie close together; scores have the limits of later ones.
+    const auto add = [](Desk &desk, int until) {
+        for (int i = 0; i < until; ++i)
+            desk.add(i % 10 < 7 ? "typo label" : "database crash", {}, (i > 300 && i % 10 >= 7 ? 10 : 1) * (1 + i % 7 / 10.0));
+    };
+    Desk all, older;
+    add(all, 800);
+    add(older, 640);
+    all.fit();
+    const Model before = older.fit();
+    double off = 0;
+    for (int limit = 10; limit <= 90; limit += 10) {
+        double below = 0;
+        for (int i = 640; i < 800; ++i)
+            below += score_of(before, i % 10 < 7 ? "typo label" : "database crash", {}) <= limit;
+        off += std::fabs(below / 1.6 - limit) / 9;
+    }
+    EXPECT_NEAR(all.report.calibration_error, off, 3);
+}
+
 TEST(Complexity, TwoValuesTogetherMayMeanMoreThanEach) {
     Desk desk;
     for (int i = 0; i < 600; ++i) {

@@ -219,7 +219,7 @@ struct Trainer::State {
         choose(choose_penalty(older, kOlder));
         std::vector<double> seen;
         const Calibration before = calibrate(older, chosen(), kOlder, seen);
-        judge(older.size(), newest, before, predict(older, newest, chosen(), options.iterations), seen);
+        judge(older.size(), newest, before, predict(older, newest, chosen(), options.iterations), cross_fit(older, chosen()));
         fitted = cross_fit(all, chosen());
         return calibrate(all, chosen(), 1, seen);
     }
