@@ -85,14 +85,24 @@ DECLARE
     SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
      WHERE a.attrelid = 'pg_catalog.pg_class'::regclass AND a.attname NOT IN ('reltuples', 'relpages', 'relallvisible', 'relallfrozen')
        AND NOT a.attisdropped);
+  -- A desk is what deploy() made, not what is called one: its tickets are numbered by a function of this extension.
   readers name[] := ARRAY(
     SELECT DISTINCT pg_catalog.pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class c
+      JOIN pg_catalog.pg_class t ON t.relnamespace = c.relnamespace AND t.relname = 'tasks' AND t.relowner = c.relowner
+      JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid
+      JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = g.tgfoid AND d.deptype = 'e'
+      JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'ticketflow'
      WHERE c.relnamespace = ANY (@extschema@.desks()) AND c.relname = 'ticketflow_desk') || 'pg_read_all_stats'::name;
   it text;
 BEGIN
   IF NOT (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = CURRENT_USER) THEN
     RAISE EXCEPTION 'only a superuser may change who reads the statistics of PostgreSQL'
       USING ERRCODE = 'insufficient_privilege', HINT = 'They belong to the database, not to a desk.';
+  END IF;
+  IF NOT hidden THEN
+    -- Also from whoever owned a desk when it was called before.
+    readers := ARRAY(SELECT DISTINCT pg_catalog.pg_get_userbyid(a.grantee) FROM pg_catalog.pg_class c CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) a
+                      WHERE c.oid = 'pg_catalog.pg_class'::regclass AND a.grantee NOT IN (0, c.relowner));
   END IF;
   FOREACH it IN ARRAY functions::text[] LOOP
     EXECUTE pg_catalog.format(CASE WHEN hidden THEN 'REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC' ELSE 'GRANT EXECUTE ON FUNCTION %s TO PUBLIC' END, it);
@@ -109,11 +119,15 @@ BEGIN
     EXECUTE pg_catalog.format(CASE WHEN hidden THEN 'GRANT EXECUTE ON FUNCTION %s TO %I' ELSE 'REVOKE EXECUTE ON FUNCTION %s FROM %I' END,
       pg_catalog.array_to_string(functions, ', '), it);
   END LOOP;
+  IF hidden THEN
+    RAISE NOTICE 'statistics can still be read by superusers and %', pg_catalog.array_to_string(readers, ', ')
+      USING HINT = 'Whoever may create schemas in this database may deploy a desk: revoke that from whom you do not trust.';
+  END IF;
   RETURN pg_catalog.cardinality(functions);
 END
 $$;
 REVOKE ALL ON FUNCTION @extschema@.hide_statistics(boolean) FROM PUBLIC;
 COMMENT ON FUNCTION @extschema@.hide_statistics(boolean) IS
   'Takes from PUBLIC what tells sizes of tables that row security hides: the functions behind pg_stat_user_tables and its like, pg_relation_size() and its like, and '
-  'reltuples, relpages and relallvisible of pg_class, in this database. Superusers, members of pg_read_all_stats (pg_monitor) and the owners of desks keep them; psql''s '
+  'reltuples, relpages and relallvisible of pg_class, in this database. Superusers, members of pg_read_all_stats (pg_monitor) and the owners of desks that deploy() made keep them, which a notice names; psql''s '
   '\d works, \d+ and SELECT * FROM pg_class do not. false gives everything back. Returns how many functions it changed. pg_dump keeps it. Error: 42501 not a superuser.';

@@ -7,11 +7,27 @@ COMMENT ON FUNCTION @extschema@.bounded_tsvector(regconfig, text) IS
   'to_tsvector() that takes a text of any length: equal to it where that succeeds, and as far as a tsvector goes (1 MB of '
   'lexemes, the first 8 MB of text) where that refuses with 54000.';
 
-CREATE OR REPLACE FUNCTION @extschema@.bounded_tsvector(configuration text, body text) RETURNS tsvector
-LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100
+CREATE DOMAIN @extschema@.text_vector AS tsvector;
+COMMENT ON DOMAIN @extschema@.text_vector IS
+  'The tsvector of a text, with an operator @@ of its own (see deploy()): what that asks tells nothing of hidden rows, so that row security lets it use an index.';
+
+CREATE OR REPLACE FUNCTION @extschema@.vector_support(internal) RETURNS internal
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'ticketflow_language_vector_support';
+COMMENT ON FUNCTION @extschema@.vector_support(internal) IS
+  'Private to the planner: reads bounded_tsvector(name, a || b) as joined_vector(), in queries and in indexes.';
+
+CREATE OR REPLACE FUNCTION @extschema@.bounded_tsvector(configuration text, body text) RETURNS @extschema@.text_vector
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100 SUPPORT @extschema@.vector_support
 AS 'MODULE_PATHNAME', 'ticketflow_language_tsvector_named';
 COMMENT ON FUNCTION @extschema@.bounded_tsvector(text, text) IS
   'The same with the configuration''s name as text. Errors: 42704 no such configuration.';
+
+CREATE OR REPLACE FUNCTION @extschema@.joined_vector(configuration regconfig, parts text[]) RETURNS @extschema@.text_vector
+LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE COST 100
+AS 'MODULE_PATHNAME', 'ticketflow_language_joined_vector';
+COMMENT ON FUNCTION @extschema@.joined_vector(regconfig, text[]) IS
+  'bounded_tsvector() of the parts joined. It raises nothing, whatever the texts, so it is leakproof; null where a part is null, where the '
+  'configuration is not one of PostgreSQL''s own, and in databases that are not in UTF-8.';
 
 CREATE OR REPLACE FUNCTION @extschema@.build_documents(configuration regconfig, a text, b text, c text, d text[], hidden text[],
   OUT document tsvector, OUT hidden_document tsvector)
@@ -122,9 +138,14 @@ COMMENT ON FUNCTION @extschema@.snippet(regconfig, text[], tsquery, integer) IS
 
 CREATE OR REPLACE FUNCTION @extschema@.matches_support(internal) RETURNS internal
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'ticketflow_language_matches_support';
-COMMENT ON FUNCTION @extschema@.matches_support(internal) IS 'Planner support of matches(): an index that has @@ answers it.';
+COMMENT ON FUNCTION @extschema@.matches_support(internal) IS 'Private to the planner: reads matches() as the operator @@, which indexes answer.';
 CREATE OR REPLACE FUNCTION @extschema@.matches(document tsvector, query tsquery) RETURNS boolean
 LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE COST 100 SUPPORT @extschema@.matches_support
 AS 'MODULE_PATHNAME', 'ticketflow_language_matches';
 COMMENT ON FUNCTION @extschema@.matches(tsvector, tsquery) IS
   'document @@ query for tables with row security: uses an index where a policy would keep @@ from it.';
+
+CREATE OR REPLACE FUNCTION @extschema@.vector_matches(document @extschema@.text_vector, query tsquery) RETURNS boolean
+LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE COST 100 SUPPORT @extschema@.matches_support
+AS 'MODULE_PATHNAME', 'ticketflow_language_matches';
+COMMENT ON FUNCTION @extschema@.vector_matches(@extschema@.text_vector, tsquery) IS 'The function of a desk''s operator @@: matches() of a text_vector.';

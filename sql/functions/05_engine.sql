@@ -10,11 +10,13 @@ BEGIN
 
   CREATE TEXT SEARCH CONFIGURATION ticket_language (COPY = ticketflow);
   COMMENT ON TEXT SEARCH CONFIGURATION ticket_language IS 'How the texts of this desk become words; after a change run rebuild_documents().';
-  CREATE OR REPLACE FUNCTION to_tsvector(configuration text, body text) RETURNS tsvector
+  CREATE OR REPLACE FUNCTION to_tsvector(configuration text, body text) RETURNS text_vector
   LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
   RETURN bounded_tsvector(configuration, body);
   COMMENT ON FUNCTION to_tsvector(text, text) IS
     'PostgreSQL''s to_tsvector() for texts of any length: the same result where that succeeds, as far as a tsvector goes elsewhere.';
+  CREATE OPERATOR @@ (LEFTARG = text_vector, RIGHTARG = tsquery, FUNCTION = vector_matches, RESTRICT = tsmatchsel, JOIN = tsmatchjoinsel);
+  COMMENT ON OPERATOR @@ (text_vector, tsquery) IS 'Whether to_tsvector(text, text) matches a query, by an index also under row security.';
   CREATE INDEX IF NOT EXISTS idx_tasks_search ON tasks USING gin (to_tsvector('english', title || ' ' || COALESCE(description, '')));
   CREATE INDEX IF NOT EXISTS idx_knowledge_search ON knowledge_articles USING gin (to_tsvector('english', title || ' ' || content));
   CREATE INDEX IF NOT EXISTS task_documents_rank ON task_documents USING ticketflow (document);

@@ -1,8 +1,9 @@
 -- What plans and PostgreSQL's statistics tell a login from which row security hides tickets: nothing.
 \set ECHO none
 SET client_min_messages = warning;
-SELECT plan(51);
-SELECT 'explain_cid_' || pg_backend_pid() AS cid, 'explain_report_' || pg_backend_pid() AS reader, 'explain_watch_' || pg_backend_pid() AS watch, current_database() AS database \gset
+SELECT plan(55);
+SELECT 'explain_cid_' || pg_backend_pid() AS cid, 'explain_report_' || pg_backend_pid() AS reader, 'explain_watch_' || pg_backend_pid() AS watch,
+  'explain_desk_' || pg_backend_pid() AS desk, 'explain_sham_' || pg_backend_pid() AS sham, current_database() AS database \gset
 CREATE ROLE :cid LOGIN;
 CREATE ROLE :reader LOGIN IN ROLE ticketflow_report;
 CREATE ROLE :watch LOGIN IN ROLE pg_monitor;
@@ -109,11 +110,31 @@ SET SESSION AUTHORIZATION :cid;
 SELECT isnt_empty('SELECT * FROM leaks()', 'PostgreSQL shows its statistics to everybody');
 SELECT throws_ok('SELECT ticketflow.hide_statistics()', '42501', NULL, 'who may not hide them');
 RESET SESSION AUTHORIZATION;
+-- A desk that deploy() made, and what is only called one.
+CREATE ROLE :desk LOGIN;
+CREATE ROLE :sham LOGIN;
+SELECT format('GRANT CREATE ON DATABASE %I TO %I, %I', :'database', :'desk', :'sham') \gexec
+SET SESSION AUTHORIZATION :desk;
+CALL ticketflow.deploy('other', 'other_api', 'other_report');
+RESET SESSION AUTHORIZATION;
+SET SESSION AUTHORIZATION :sham;
+CREATE SCHEMA sham;
+CREATE TABLE sham.ticketflow_desk (api_schema text);
+CREATE TABLE sham.tasks (id int);
+CREATE FUNCTION sham.number_trigger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER number BEFORE INSERT ON sham.tasks FOR EACH ROW EXECUTE FUNCTION sham.number_trigger();
+RESET SESSION AUTHORIZATION;
 SELECT cmp_ok(ticketflow.hide_statistics(), '>', 40::bigint, 'a superuser does');
+SET SESSION AUTHORIZATION :desk;
+SELECT isnt_empty('SELECT reltuples, pg_relation_size(oid) FROM pg_class', 'who owns a desk reads them');
+RESET SESSION AUTHORIZATION;
+SET SESSION AUTHORIZATION :sham;
+SELECT is_empty('SELECT * FROM leaks()', 'who made something that is only called a desk does not');
+RESET SESSION AUTHORIZATION;
 SET SESSION AUTHORIZATION :cid;
 SELECT is_empty('SELECT * FROM leaks()', 'then nothing is shown');
 SELECT is_empty($$SELECT FROM pg_stats WHERE tablename IN ('tasks', 'task_comments', 'task_documents', 'users') AND schemaname = 'public'$$, 'nor by pg_stats');
-SELECT is((SELECT last_value FROM pg_sequences WHERE sequencename = 'tasks_id_seq'), NULL, 'nor by pg_sequences');
+SELECT is((SELECT last_value FROM pg_sequences WHERE sequencename = 'tasks_id_seq' AND schemaname = 'public'), NULL, 'nor by pg_sequences');
 SELECT is((SELECT count(*) FROM api.list_tasks()), 20::bigint, 'her desk works');
 RESET SESSION AUTHORIZATION;
 \set described `psql -XqAt -U "$TEST_LOGIN" -d "$TEST_DATABASE" -c '\d tasks' 2>&1`
@@ -122,12 +143,19 @@ SET SESSION AUTHORIZATION :watch;
 SELECT isnt_empty('SELECT n_live_tup FROM pg_stat_user_tables', 'monitoring goes on');
 RESET SESSION AUTHORIZATION;
 SELECT lives_ok('CALL maintain()', 'so does maintenance');
+REASSIGN OWNED BY :desk TO CURRENT_USER;
+SELECT ticketflow.hide_statistics(false) \g /dev/null
+SELECT ticketflow.hide_statistics() \g /dev/null
+SET SESSION AUTHORIZATION :desk;
+SELECT is_empty('SELECT * FROM leaks()', 'who owned a desk once does not when they are hidden again');
+RESET SESSION AUTHORIZATION;
 SELECT ticketflow.hide_statistics(false) \g /dev/null
 SET SESSION AUTHORIZATION :cid;
 SELECT isnt_empty('SELECT * FROM leaks()', 'false shows them again');
 RESET SESSION AUTHORIZATION;
-SELECT is((SELECT count(*) FROM pg_class WHERE oid = 'pg_class'::regclass AND relacl::text LIKE '%=r/%'), 1::bigint, 'to everybody');
-DROP OWNED BY :cid, :reader, :watch;
+SELECT is((SELECT string_agg(a.grantee::text, ' ') FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid = 'pg_class'::regclass AND a.privilege_type = 'SELECT' AND a.grantee <> c.relowner), '0', 'to everybody and nobody besides');
+SELECT is((SELECT count(*) FROM pg_attribute WHERE attrelid = 'pg_class'::regclass AND attacl IS NOT NULL), 0::bigint, 'without a right of a column');
+DROP OWNED BY :cid, :reader, :watch, :desk, :sham;
 DELETE FROM login_users;
-DROP ROLE :cid, :reader, :watch;
+DROP ROLE :cid, :reader, :watch, :desk, :sham;
 SELECT * FROM finish();

@@ -13,6 +13,7 @@ extern "C" {
 #include <tsearch/ts_cache.h>
 #include <tsearch/ts_utils.h>
 #include <utils/array.h>
+#include <utils/guc.h>
 #include <utils/regproc.h>
 #include <utils/varlena.h>
 }
@@ -25,6 +26,21 @@ using core::search::Label;
 namespace {
 
 constexpr std::size_t kChunk = 256u << 10;
+
+// parsetext() says to the client where a word is too long to be indexed. Who reads through a policy must not hear that of hidden rows.
+class Silence {
+  public:
+    Silence() { client_min_messages = log_min_messages = ERROR; }
+    ~Silence() {
+        client_min_messages = to_client_;
+        log_min_messages = to_log_;
+    }
+    Silence(const Silence &) = delete;
+    Silence &operator=(const Silence &) = delete;
+
+  private:
+    const int to_client_ = client_min_messages, to_log_ = log_min_messages;
+};
 
 // Where to cut a text that is longer than a chunk: after a space if there is one, else between two characters.
 std::size_t chunk_length(std::string_view text) {
@@ -64,6 +80,7 @@ bool DocumentReader::read_chunk(std::string_view chunk, Label label, std::uint32
     ParsedText parsed;
     const Oid configuration = configuration_;
     const auto position = static_cast<int32>(position_);
+    const Silence silence;
     MemoryContext scratch = call([&parsed, outer, configuration, position, chunk] {
         MemoryContext context = AllocSetContextCreate(outer, "ticketflow text", ALLOCSET_DEFAULT_SIZES);
         MemoryContextSwitchTo(context);
