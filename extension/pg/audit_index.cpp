@@ -1,8 +1,10 @@
 #include "pg/audit_index.h"
 
 extern "C" {
+#include <access/amapi.h>
 #include <access/brin.h>
 #include <access/genam.h>
+#include <access/transam.h>
 #include <catalog/pg_am.h>
 #include <catalog/pg_index.h>
 #include <storage/bufmgr.h>
@@ -11,9 +13,18 @@ extern "C" {
 namespace ticketflow::pg::audit {
 namespace {
 
+// Nothing but PostgreSQL's own code orders the values: an operator class of somebody's would have to run with its owner's rights.
+bool has_own_functions(Relation index) {
+    const int count = IndexRelationGetNumberOfKeyAttributes(index) * index->rd_indam->amsupport;
+    for (int i = 0; i < count; ++i)
+        if (index->rd_support[i] >= FirstNormalObjectId)
+            return true;
+    return false;
+}
+
 bool is_plain(Relation index) {
     const Form_pg_index form = index->rd_index;
-    return (index->rd_rel->relam == BTREE_AM_OID || index->rd_rel->relam == BRIN_AM_OID) && form->indimmediate &&
+    return !has_own_functions(index) && (index->rd_rel->relam == BTREE_AM_OID || index->rd_rel->relam == BRIN_AM_OID) && form->indimmediate &&
            !form->indisexclusion && heap_attisnull(index->rd_indextuple, Anum_pg_index_indexprs, nullptr) &&
            heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, nullptr);
 }

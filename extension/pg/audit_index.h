@@ -20,7 +20,7 @@ struct PlainIndexes {
 };
 
 // False, and nothing is open, where an index of the table needs the executor: an expression, a condition, a constraint
-// that is checked later, or another access method.
+// that is checked later, functions that are not PostgreSQL's own, or another access method.
 bool open_plain_indexes(PlainIndexes &open, Relation table);
 
 // Makes the entries of rows that are in the table already, index by index.

@@ -156,6 +156,9 @@ Oid partition_for(Relation log, TimestampTz at) {
 void use_executor(Insertion &insertion) {
     if (insertion.estate)
         return;
+    if (!insertion.borrowed)
+        insertion.rights = become(insertion.log->rd_rel->relowner);
+    insertion.borrowed = true;
     insertion.estate = CreateExecutorState();
     insertion.result = makeNode(ResultRelInfo);
     InitResultRelInfo(insertion.result, insertion.table, 0, nullptr, 0);
@@ -297,10 +300,7 @@ void begin_insert(Insertion &insertion, Oid log, const LogShape *shape) {
     insertion.log = table_open(log, RowExclusiveLock);
     if (insertion.log->rd_rel->relkind != RELKIND_RELATION && insertion.log->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
         report_wrong_kind(insertion.log);
-    // What indexes of the log run is its owner's code. An error brings the caller back when the transaction is undone.
-    GetUserIdAndSecContext(&insertion.caller, &insertion.caller_context);
-    SetUserIdAndSecContext(insertion.log->rd_rel->relowner,
-                           insertion.caller_context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+    insertion.borrowed = false;
     insertion.shape = shape;
     insertion.target = InvalidOid;
 }
@@ -323,7 +323,8 @@ void insert_row(Insertion &insertion, const LogRow &row) {
 void end_insert(Insertion &insertion) {
     if (OidIsValid(insertion.target))
         close_target(insertion);
-    SetUserIdAndSecContext(insertion.caller, insertion.caller_context);
+    if (insertion.borrowed)
+        give_back(insertion.rights);
     table_close(insertion.log, NoLock);
 }
 

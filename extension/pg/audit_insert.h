@@ -4,6 +4,7 @@
 
 #include "pg/audit_index.h"
 #include "pg/audit_writer.h"
+#include "pg/owner.h"
 
 namespace ticketflow::pg::audit {
 
@@ -27,8 +28,8 @@ struct Insertion {
     ExprState **defaults; // of the target's own columns, once needed
     int slot_count;
     int filled;
-    Oid caller; // whose rights come back at the end
-    int caller_context;
+    bool borrowed; // the rights of the log's owner: what the executor runs there is that role's code
+    Borrowed rights;
 };
 
 void begin_insert(Insertion &insertion, Oid log, const LogShape *shape);

@@ -4,7 +4,7 @@ SET search_path = public, ticketflow;
 CREATE ROLE audit_joe;
 CREATE SCHEMA joe AUTHORIZATION audit_joe;
 BEGIN;
-SELECT plan(60);
+SELECT plan(62);
 CREATE FUNCTION last_change(OUT l audit_log) LANGUAGE sql BEGIN ATOMIC SELECT a FROM audit_log a ORDER BY id DESC LIMIT 1; END;
 
 -- logs that are none
@@ -76,7 +76,7 @@ CREATE TABLE joe.numberless (LIKE joe.log);
 SELECT throws_ok($$SELECT audit_enable('joe.plain', log => 'joe.numberless')$$, '42809', NULL, 'a log without a sequence is refused');
 
 -- code in indexes of the log
-CREATE FUNCTION joe.seen(t text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM FROM joe.h; RETURN current_user; END $$;
+CREATE FUNCTION joe.seen(t text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM FROM joe.h; PERFORM set_config('app.cause', 'joe', false); RETURN current_user; END $$;
 CREATE INDEX ON joe.log ((joe.seen(table_name)));
 GRANT USAGE ON SCHEMA joe TO PUBLIC; GRANT INSERT, SELECT ON joe.log TO PUBLIC;
 RESET ROLE;
@@ -88,6 +88,18 @@ SELECT is((SELECT count(*) FROM joe.log WHERE table_name = 'payroll'), 2::bigint
 SET LOCAL enable_seqscan = off;
 SELECT is((SELECT count(*) FROM joe.log WHERE joe.seen(table_name) = 'audit_joe' AND table_name = 'payroll'), 2::bigint, 'it runs as the log''s owner, not as who changed the table');
 RESET enable_seqscan;
+SET LOCAL app.cause = 'mine';
+INSERT INTO payroll VALUES (3);
+SELECT is(current_setting('app.cause'), 'mine', 'and leaves no setting behind');
+DROP INDEX joe.log_seen_idx;
+CREATE FUNCTION joe.compare(a text, b text) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN IF current_user <> 'audit_joe' THEN RAISE EXCEPTION 'run as %', current_user; END IF; RETURN bttextcmp(a, b); END $$;
+CREATE OPERATOR CLASS joe.own_order FOR TYPE text USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 joe.compare(text, text);
+GRANT EXECUTE ON FUNCTION joe.compare TO PUBLIC;
+ALTER FUNCTION joe.compare OWNER TO audit_joe;
+CREATE INDEX ON joe.log (operation joe.own_order);
+SELECT lives_ok('INSERT INTO payroll VALUES (4), (5)', 'so does what orders an index in somebody''s own way');
+DROP OPERATOR CLASS joe.own_order USING btree CASCADE;
+RESET app.cause;
 SELECT throws_ok($$SELECT audit_seal('joe.log')$$, '55000', NULL, 'a log outside of a desk has no seals, and no function of its schema is called');
 CREATE TEMP TABLE audit_log (x int);
 SELECT lives_ok('SELECT audit_verify()', 'a temporary table of the log''s name stands in nobody''s way');
