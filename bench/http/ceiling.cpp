@@ -1,5 +1,5 @@
-// The most that libpq gives: settings and call in one pipeline flush and one Sync, over blocking connections, without HTTP.
-//   ceiling DATABASE CONNECTIONS SECONDS get_task|create_task|search_tasks|list_tasks
+// The most that libpq gives: the service's statements in one pipeline flush and one Sync, over blocking connections, without HTTP.
+//   ceiling DATABASE CONNECTIONS SECONDS FUNCTION
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -15,35 +15,58 @@ namespace {
 std::atomic<bool> running{true};
 std::atomic<long> done{0}, failed{0};
 
-const char *kSettings = "SELECT set_config($1,$2,true),set_config($3,$4,true),set_config($5,$6,true),set_config($7,$8,true),"
-                        "set_config($9,$10,true),set_config($11,$12,true),set_config($13,$14,true)";
+// What the service sends before a call, in the same words.
+const char *kSettings =
+    "SELECT pg_catalog.num_nulls(pg_catalog.set_config('search_path', $1, true), pg_catalog.set_config('request.method', $2, true), "
+    "pg_catalog.set_config('request.path', $3, true), pg_catalog.set_config('request.headers', $4, true), "
+    "pg_catalog.set_config('request.cookies', $5, true), pg_catalog.set_config('request.jwt.claims', $6, true), "
+    "pg_catalog.set_config('app.request_id', $7, true), pg_catalog.set_config('app.current_user_id', $8, true), "
+    "pg_catalog.set_config('role', $9, true)";
+const char *kReads = ", pg_catalog.set_config('transaction_read_only', $10, true)";
+// What it reads after one, with the call where that returns one row.
+const char *kResponse = "nullif(pg_catalog.current_setting('response.headers', true), ''), "
+                        "nullif(pg_catalog.current_setting('response.status', true), '')";
 
 struct Work {
-    const char *sql;
+    std::string call;
     std::vector<std::string> values; // # stands for a number that changes from call to call, as in rpc.lua
     int numbers = 1;
+    bool set = false, writes = false;
 };
 
 Work work_of(const std::string &name) {
-    if (name == "get_task")
-        return {"SELECT row_to_json(t)::text FROM api.get_task($1::int) t", {"#"}, 10000};
     if (name == "create_task")
-        return {"SELECT row_to_json(t)::text FROM api.create_task($1::text,$2::text) t", {"Printer", "Stuck"}};
+        return {"create_task(\"title\" := $1::text, \"description\" := $2::text)", {"Printer", "Stuck"}, 1, false, true};
     if (name == "search_tasks")
-        return {"SELECT row_to_json(t)::text FROM api.search_tasks($1::text) t", {"printer driver #"}, 97};
-    return {"SELECT row_to_json(t)::text FROM api.list_tasks() t", {}};
+        return {"search_tasks(\"query\" := $1::text)", {"printer driver #"}, 97, true};
+    if (name == "list_tasks")
+        return {"list_tasks()", {}, 1, true};
+    return {name + "(\"task_id\" := $1::integer)", {"#"}, 10000};
+}
+
+void prepare(PGconn *connection, const char *name, const std::string &sql) {
+    PGresult *result = PQprepare(connection, name, sql.c_str(), 0, nullptr);
+    if (PQresultStatus(result) != PGRES_COMMAND_OK)
+        ++failed;
+    PQclear(result);
 }
 
 void client(const std::string &database, const Work &work) {
     PGconn *connection = PQconnectdb(("user=bench_web dbname=" + database).c_str());
-    PQclear(PQprepare(connection, "s", kSettings, 0, nullptr));
+    prepare(connection, "s", kSettings + std::string(work.writes ? "" : kReads) + ")");
     // Parsing needs the right to the schema, which only the role has.
     PQclear(PQexec(connection, "SET ROLE bench_agent"));
-    PQclear(PQprepare(connection, "c", work.sql, 0, nullptr));
+    std::string response = std::string(", ") + kResponse;
+    prepare(connection, "c", "SELECT pg_catalog.row_to_json(t)::text" + (work.set ? "" : response) +
+                                 " FROM (SELECT f.* FROM api." + work.call + " AS f) AS t");
+    prepare(connection, "r", "SELECT NULL::text" + response);
     PQclear(PQexec(connection, "RESET ROLE"));
-    const char *settings[] = {"search_path", "api, public", "request.method", "GET", "request.path", "/rpc/get_task",
-                              "request.headers", "{\"host\":\"localhost\",\"authorization\":\"Bearer\"}", "request.jwt.claims",
-                              "{\"role\":\"bench_agent\",\"sub\":\"user1\"}", "app.current_user_id", "user1", "role", "bench_agent"};
+    const char *settings[] = {"\"api\", \"public\"", work.writes ? "POST" : "GET", "/rpc/a_function",
+                              "{\"host\":\"127.0.0.1:30000\",\"authorization\":\"Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."
+                              "eyJzdWIiOiJ1c2VyMSIsInJvbGUiOiJiZW5jaF9hZ2VudCIsImlhdCI6MS43OTU1NDc0NTJFOSwiZXhwIjoxNzk1NTUxMDUyfQ."
+                              "5Zta782YqTFw-A8qZSBYxB5dOf1fH9Auiy1e7dGGHm8\"}", "{}",
+                              "{\"sub\":\"user1\",\"role\":\"bench_agent\",\"iat\":1.795547452E9,\"exp\":1795551052}",
+                              "938fe2a6c49874df31f20486ab71c443", "user1", "bench_agent", "on"};
     PQenterPipelineMode(connection);
     std::vector<std::string> values(work.values.size());
     std::vector<const char *> pointers(work.values.size());
@@ -54,8 +77,10 @@ void client(const std::string &database, const Work &work) {
                 values[i].replace(at, 1, std::to_string(number + 1));
             pointers[i] = values[i].c_str();
         }
-        PQsendQueryPrepared(connection, "s", 14, settings, nullptr, nullptr, 1);
+        PQsendQueryPrepared(connection, "s", work.writes ? 9 : 10, settings, nullptr, nullptr, 1);
         PQsendQueryPrepared(connection, "c", int(pointers.size()), pointers.data(), nullptr, nullptr, 1);
+        if (work.set)
+            PQsendQueryPrepared(connection, "r", 0, nullptr, nullptr, nullptr, 1);
         PQpipelineSync(connection);
         bool sound = true, synced = false;
         while (!synced && PQstatus(connection) == CONNECTION_OK) {

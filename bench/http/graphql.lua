@@ -3,7 +3,9 @@ local work = os.getenv("WORK")
 local requests, at = {}, 0
 local fields = "rowId ticketNumber title description status priority createdBy createdAt"
 local function text(id)
-  if work == "get_task" then return '{"query":"query($i:Int!){getTask(taskId:$i){' .. fields .. '}}","variables":{"i":' .. id .. "}}" end
+  if work:find("^get_task") then
+    return '{"query":"query($i:Int!){' .. (work == "get_task" and "getTask" or "getTaskSql") .. '(taskId:$i){' .. fields .. '}}","variables":{"i":' .. id .. "}}"
+  end
   if work == "search_tasks" then
     return '{"query":"query($q:String!){searchTasks(query:$q){nodes{' .. fields .. '}}}","variables":{"q":"printer driver ' .. id % 97 .. '"}}'
   end

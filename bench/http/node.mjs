@@ -4,7 +4,7 @@ import http from 'node:http'
 import { createRequire } from 'node:module'
 const pg = createRequire(process.env.MODULES + '/package.json')('pg')
 
-const pool = new pg.Pool({ host: process.env.PGHOST, database: process.env.DATABASE, user: 'bench_web', max: 8 })
+const pool = new pg.Pool({ host: process.env.PGHOST, database: process.env.DATABASE, user: 'bench_web', max: Number(process.env.NODE_POOL ?? 8) })
 const secret = process.env.SECRET
 const known = new Map()
 function verify(header) {
@@ -20,6 +20,7 @@ function verify(header) {
 }
 const calls = {
   get_task: ['SELECT row_to_json(t)::text AS body FROM api.get_task($1::int) t', (a) => [a.task_id]],
+  get_task_sql: ['SELECT row_to_json(t)::text AS body FROM api.get_task_sql($1::int) t', (a) => [a.task_id]],
   create_task: ['SELECT row_to_json(t)::text AS body FROM api.create_task($1::text, $2::text) t', (a) => [a.title, a.description]],
   search_tasks: ["SELECT coalesce(json_agg(t), '[]')::text AS body FROM api.search_tasks($1::text) t", (a) => [a.query]],
   list_tasks: ["SELECT coalesce(json_agg(t), '[]')::text AS body FROM api.list_tasks() t", () => []]

@@ -5,7 +5,7 @@ local requests, at = {}, 0
 init = function()
   wrk.headers["Authorization"] = "Bearer " .. token
   for id = 1, 10000 do
-    if work == "get_task" then requests[id] = wrk.format("GET", "/rpc/get_task?task_id=" .. id)
+    if work:find("^get_task") then requests[id] = wrk.format("GET", "/rpc/" .. work .. "?task_id=" .. id)
     elseif work == "search_tasks" then requests[id] = wrk.format("GET", "/rpc/search_tasks?query=printer+driver+" .. id % 97)
     elseif work == "options" then requests[id] = wrk.format("OPTIONS", "/rpc/get_task")
     elseif work == "list_tasks" then requests[id] = wrk.format("GET", "/rpc/list_tasks")

@@ -7,7 +7,7 @@ DO $$ BEGIN
   IF to_regrole('authenticator') IS NULL THEN CREATE ROLE authenticator LOGIN NOINHERIT; END IF;
 END $$;
 GRANT anon, agent, slowpoke TO authenticator;
-ALTER ROLE slowpoke SET statement_timeout = '200ms';
+ALTER ROLE slowpoke SET statement_timeout = '2s';
 CREATE SCHEMA api;
 CREATE SCHEMA api2;
 GRANT USAGE ON SCHEMA api, api2 TO anon, agent, slowpoke;
@@ -84,6 +84,7 @@ CREATE FUNCTION guc(prefix text, name text) RETURNS text LANGUAGE sql STABLE AS 
 CREATE FUNCTION setting(name text) RETURNS text LANGUAGE sql STABLE AS $$ SELECT current_setting(name, true) $$;
 CREATE FUNCTION whoami() RETURNS text LANGUAGE sql STABLE AS 'SELECT current_user::text';
 CREATE FUNCTION slow(s float8) RETURNS void LANGUAGE sql VOLATILE AS 'SELECT pg_sleep(s)';
+CREATE FUNCTION gated() RETURNS void LANGUAGE sql VOLATILE AS 'SELECT pg_advisory_xact_lock_shared(4711)'; -- test/lib/http_service.py, Gate
 CREATE FUNCTION own_timeout(s float8) RETURNS text LANGUAGE sql VOLATILE SET statement_timeout = '300ms'
   AS $$ SELECT pg_sleep(s)::text || current_setting('statement_timeout') $$;
 CREATE FUNCTION rng(low int, up int) RETURNS int4range LANGUAGE sql IMMUTABLE AS 'SELECT int4range(low, up)';

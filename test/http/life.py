@@ -14,7 +14,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-from http_service import BINARY, ROOT, SECRET, Service, Tap, b64, make_database, psql, raw, request, token  # noqa: E402
+from http_service import BINARY, Gate, ROOT, SECRET, Service, Tap, b64, make_database, psql, raw, request, running, token, until  # noqa: E402
 
 tap = Tap()
 JSON = {"Content-Type": "application/json"}
@@ -92,9 +92,7 @@ def test_keys(common):
         seen = len(service.lines)
         os.rename(path + ".new", path)
         service.wait_for("settings reloaded", after=seen)
-        deadline = time.monotonic() + 10
-        while who(service, old) == "agent" and time.monotonic() < deadline:
-            time.sleep(0.05)
+        until(lambda: who(service, old) != "agent")
         tap.equal(who(service, old), (401, "PGRST301"), "120 a key taken out of the file is forgotten")
         service.stop()
     bare = Service(**{**common, "jwt_secret": "", "db_anon_role": ""})
@@ -117,9 +115,11 @@ def test_variants(common):
     plan = get("/rpc/tall", Accept="application/vnd.pgrst.plan+json")
     tap.ok(plan.json and "Plan" in plan.json[0], "96 a plan", plan.text)
     tap.ok(re.match(r"jwt;dur=[\d.]+, plan;dur=[\d.]+, pool;dur=[\d.]+, transaction;dur=[\d.]+, response;dur=[\d.]+$", get("/rpc/ints").header("Server-Timing") or ""), "126 Server-Timing")
+    started = time.monotonic()
     waited = service.request("POST", "/rpc/slow", '{"s":0.2}', JSON).header("Server-Timing")
+    elapsed = (time.monotonic() - started) * 1000
     times = {name: float(value) for name, value in re.findall(r"(\w+);dur=([\d.]+)", waited)}
-    tap.ok(times["transaction"] >= 200 and max(times["jwt"], times["plan"], times["response"]) < 200, "126 the time goes to where it was spent", waited)
+    tap.ok(times["transaction"] >= 200 and sum(times.values()) <= elapsed, "126 the time goes to where it was spent, once", (waited, elapsed))
     tap.equal((get("/rpc/ints", Origin="http://a").header("Access-Control-Allow-Origin"), get("/rpc/ints", Origin="http://a").header("Access-Control-Allow-Credentials")), ("http://a", "true"), "122 an allowed origin")
     tap.equal(get("/rpc/ints", Origin="http://c").header("Access-Control-Allow-Origin"), None, "122 another origin")
     tap.equal([get("/rpc/ints", **h).header("Vary") for h in ({}, {"Origin": "http://a"})], ["Accept, Prefer, Range, Origin"] * 2, "122 caches keep answers to origins apart")
@@ -166,17 +166,12 @@ def test_reload(common, database):
             if how == "signal":
                 service.process.send_signal(signal.SIGUSR1)
             service.wait_for("schema cache loaded", after=seen)
-            deadline = time.monotonic() + 5
-            while service.request("GET", f"/rpc/{name}").status != 200 and time.monotonic() < deadline:
-                time.sleep(0.02)
+            until(lambda: service.request("GET", f"/rpc/{name}").status == 200)
             tap.equal(service.request("GET", f"/rpc/{name}").json, 1, f"127 and is by {how}")
         psql(database, "CREATE OR REPLACE FUNCTION api.ints() RETURNS SETOF int LANGUAGE sql STABLE AS 'SELECT 7'")
         tap.equal(service.request("GET", "/rpc/ints").json, [7], "a function replaced under a prepared statement")
         psql(database, "DROP FUNCTION api.one_column(); CREATE FUNCTION api.one_column() RETURNS TABLE (a int, b int) LANGUAGE sql STABLE AS 'SELECT 1, 2'")
-        deadline = time.monotonic() + 5
-        while (answer := service.request("GET", "/rpc/one_column")).json != [{"a": 1, "b": 2}] and time.monotonic() < deadline:
-            time.sleep(0.02)
-        tap.equal(answer.json, [{"a": 1, "b": 2}], "and one whose result has another type")
+        tap.ok(until(lambda: service.request("GET", "/rpc/one_column").json == [{"a": 1, "b": 2}]), "and one whose result has another type")
         psql(database, "REVOKE SELECT ON pg_catalog.pg_proc FROM PUBLIC")
         seen = len(service.lines)
         service.process.send_signal(signal.SIGUSR1)
@@ -195,10 +190,14 @@ def test_reload(common, database):
 
 
 def test_limits(common):
-    service = Service(**common, max_header_bytes=4096, max_body_bytes=1000, header_timeout=1, body_timeout=1, keepalive_timeout=1,
-                      max_requests_per_connection=3, max_response_bytes=100000)
+    hurried = Service(**common, header_timeout=1, body_timeout=1, keepalive_timeout=1)
+    slow = raw(hurried.port, b"GET / HTTP/1.1\r\nHost:")
+    tap.ok(slow.startswith(b"HTTP/1.1 408 ") and b"TF408" in slow, "408 for a head that does not end", slow[:200])
+    slow = raw(hurried.port, b"POST /rpc/j HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n123")
+    tap.ok(slow.startswith(b"HTTP/1.1 408 "), "408 for a body that does not end", slow[:200])
+    tap.equal(raw(hurried.port, b""), b"", "a silent connection is closed without a word")
+    service = Service(**common, max_header_bytes=4096, max_body_bytes=1000, max_requests_per_connection=3, max_response_bytes=100000)
     port = service.port
-    seen = len(service.lines)
     big = raw(port, b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 10000 + b"\r\n\r\n")
     tap.ok(big.startswith(b"HTTP/1.1 431 ") and b'"code":"TF431"' in big, "431 for a head too large", big[:300])
     for name, extra in (("announced", b"Content-Length: 5000\r\n\r\n"), ("sent", b"Content-Length: 5000\r\n\r\n" + b"x" * 5000)):
@@ -206,11 +205,6 @@ def test_limits(common):
         tap.ok(large.startswith(b"HTTP/1.1 413 ") and b"TF413" in large, f"413 for a body too large, {name}", large[:300])
     chunked = raw(port, b"POST /rpc/j HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + b"7d0\r\n" + b"x" * 2000 + b"\r\n0\r\n\r\n")
     tap.ok(chunked.startswith(b"HTTP/1.1 413 "), "413 for chunks too large", chunked[:200])
-    slow = raw(port, b"GET / HTTP/1.1\r\nHost:")
-    tap.ok(slow.startswith(b"HTTP/1.1 408 ") and b"TF408" in slow, "408 for a head that does not end", slow[:200])
-    slow = raw(port, b"POST /rpc/j HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n123")
-    tap.ok(slow.startswith(b"HTTP/1.1 408 "), "408 for a body that does not end", slow[:200])
-    tap.equal(raw(port, b""), b"", "a silent connection is closed without a word")
     bad = raw(port, b"\x16\x03\x01\x00\xa5 nonsense\r\n\r\n")
     tap.ok(bad.startswith(b"HTTP/1.1 400 ") and b"TF400" in bad, "400 for what is no HTTP", bad[:200])
     smuggled = raw(port, b"POST /rpc/j HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
@@ -219,20 +213,22 @@ def test_limits(common):
     tap.equal((three.count(b"HTTP/1.1 200 OK"), three.count(b"Connection: close")), (3, 1), "requests in one packet, and no more than allowed")
     old = raw(port, b"GET /rpc/add?a=1&b=2 HTTP/1.0\r\n\r\n")
     tap.ok(old.endswith(b"3") and b"Connection: close" in old, "HTTP/1.0")
-    cont = raw(port, b"POST /rpc/j HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: 2\r\n\r\n")
+    cont = raw(hurried.port, b"POST /rpc/j HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: 2\r\n\r\n")
     tap.ok(cont.startswith(b"HTTP/1.1 100 Continue\r\n\r\n"), "100 Continue", cont[:200])
     answer = service.request("GET", "/rpc/many?n=5000")
     tap.equal((answer.status, answer.json["code"]), (500, "54000"), "an answer too large")
-    time.sleep(0.3)
-    refused = [line["status"] for line in service.lines[seen:] if line["message"] == "request" and line["status"] in (400, 408, 413, 431)]
+    refused = []
+    for one in (service, hurried):
+        one.stop()
+        one.wait_for("end of log")
+        refused += [line["status"] for line in one.lines if line["message"] == "request" and line["status"] in (400, 408, 413, 431)]
     tap.equal(sorted(refused), [400, 400, 408, 408, 408, 413, 413, 413, 431], "each refusal is in the log once")
-    service.stop()
 
     rated = Service(**common, rate_limit=1, rate_burst=5)
-    answers = [rated.request("GET", "/rpc/add?a=1&b=2") for _ in range(12)]
-    limited = [a for a in answers if a.status == 429]
-    tap.ok(len(limited) >= 5 and limited[0].json["code"] == "TF429" and limited[0].header("Retry-After") == "1", "429 above the rate", [a.status for a in answers])
-    tap.ok(answers[0].status == 200, "but not at once")
+    answers = [rated.request("GET", "/rpc/add?a=1&b=2") for _ in range(5)]
+    tap.equal({a.status for a in answers}, {200}, "a burst passes")
+    limited = until(lambda: (a := rated.request("GET", "/rpc/add?a=1&b=2")).status == 429 and a)
+    tap.equal(limited and (limited.json["code"], limited.header("Retry-After")), ("TF429", "1"), "429 above the rate")
     rated.stop()
 
     few = Service(**common, max_connections=2)
@@ -253,9 +249,11 @@ def test_admin(common):
     service.request("GET", "/rpc/nothing")
     service.request("POST", "/rpc/boom", '{"code":"P0001"}', JSON)
     tap.equal((service.admin("/live").status, service.admin("/ready").status, service.admin("/x").status), (200, 200, 404), "128 /live and /ready")
+    wanted_lines = ('ticketflow_http_requests_total{function="add",method="GET",status="200"} 1', 'ticketflow_http_duration_seconds_bucket{function="add",le="+Inf"} 1',
+                   'ticketflow_db_errors_total{class="P0"} 1', "pgrst_db_pool_max 2", "pgrst_schema_cache_loads_total{status=\"SUCCESS\"} 1", "ticketflow_http_in_flight 0")
+    until(lambda: all(wanted in service.admin("/metrics").text for wanted in wanted_lines))  # counted when the client has its answer
     text = service.admin("/metrics").text
-    for wanted in ('ticketflow_http_requests_total{function="add",method="GET",status="200"} 1', 'ticketflow_http_duration_seconds_bucket{function="add",le="+Inf"} 1',
-                   'ticketflow_db_errors_total{class="P0"} 1', "pgrst_db_pool_max 2", "pgrst_schema_cache_loads_total{status=\"SUCCESS\"} 1", "ticketflow_http_in_flight 0"):
+    for wanted in wanted_lines:
         tap.ok(wanted in text, f"128 /metrics has {wanted}", text)
     for line in text.splitlines():
         if not re.match(r'# (HELP|TYPE) [a-z_]+ .+$|[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [0-9.e+-]+$', line):
@@ -266,15 +264,15 @@ def test_admin(common):
 
 
 def test_drain(common, database):
-    service = Service(**common, drain_timeout=10)
+    service = Service(**common, drain_timeout=60)
     answers = []
-    client = threading.Thread(target=lambda: answers.append(service.request("POST", "/rpc/slow", '{"s":1.5}', JSON)))
+    client = threading.Thread(target=lambda: answers.append(service.request("POST", "/rpc/gated", "{}", JSON)))
+    gate = Gate(database)
     idle = socket.create_connection(("127.0.0.1", service.port))
     idle.sendall(b"GET /rpc/add?a=1&b=2 HTTP/1.1\r\nHost: x\r\n\r\n")
     idle.recv(1000)
     client.start()
-    while psql(database, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%\"slow\"%' AND state = 'active' AND pid <> pg_backend_pid()") == "0":
-        time.sleep(0.02)
+    until(lambda: running(database, "gated"))
     service.process.send_signal(signal.SIGTERM)
     service.wait_for("stopping")
     tap.equal(idle.recv(100), b"", "an idle connection is closed when the service stops")
@@ -284,17 +282,17 @@ def test_drain(common, database):
         tap.ok(False, "nobody new is let in")
     except OSError:
         tap.ok(True, "nobody new is let in")
+    gate.open()
     client.join()
     tap.equal([(answer.status, answer.header("Connection")) for answer in answers], [(204, "close")], "what runs is finished")
-    service.process.wait(10)
+    service.process.wait(60)
     tap.equal(service.process.returncode, 0, "and the exit status is 0")
     hasty = Service(**common, drain_timeout=0)
     waiting = socket.create_connection(("127.0.0.1", hasty.port))
     waiting.sendall(b'POST /rpc/slow HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n{"s":30}')
-    while psql(database, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%\"slow\"%' AND state = 'active' AND pid <> pg_backend_pid()") == "0":
-        time.sleep(0.02)
+    until(lambda: running(database, "slow"))
     hasty.stop()
-    tap.equal(psql(database, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%\"slow\"%' AND state = 'active' AND pid <> pg_backend_pid()"), "0", "without patience running queries are cancelled")
+    tap.ok(until(lambda: running(database, "slow") == 0), "without patience running queries are cancelled")
 
 
 def test_listening(common):
@@ -336,17 +334,15 @@ def test_listening(common):
     with tempfile.TemporaryDirectory() as folder:
         notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         notify.bind(os.path.join(folder, "notify"))
-        notify.settimeout(20)
+        notify.settimeout(60)
         process = subprocess.Popen(["bash", "-c", f'exec 3<&{listener.fileno()}; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"', "bash", BINARY, "serve", *settings],
                                    pass_fds=[listener.fileno()], stdout=subprocess.DEVNULL, env={**os.environ, "NOTIFY_SOCKET": os.path.join(folder, "notify")})
         tap.equal(notify.recv(100), b"READY=1", "systemd is told that the service is ready")
-        deadline = time.monotonic() + 10
-        while (answer := request(port, "GET", "/rpc/add?a=1&b=2")).status == 503 and time.monotonic() < deadline:
-            time.sleep(0.05)
-        tap.equal(answer.json, 3, "a socket that systemd opened")
+        answer = until(lambda: (a := request(port, "GET", "/rpc/add?a=1&b=2")).status != 503 and a)
+        tap.equal(answer and answer.json, 3, "a socket that systemd opened")
         process.send_signal(signal.SIGTERM)
         tap.equal(notify.recv(100), b"STOPPING=1", "and when it stops")
-        process.wait(20)
+        process.wait(60)
     busy = subprocess.run([BINARY, "serve", "-s", f"server-port={port}"], capture_output=True, text=True, timeout=20, check=False)
     tap.ok(busy.returncode == 2 and "cannot listen" in busy.stderr, "a busy port is a clear message", busy.stderr)
     listener.close()

@@ -7,10 +7,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-from http_service import ROOT, SECRET, Service, Tap, make_database, psql, skip_all, token  # noqa: E402
+from http_service import ROOT, SECRET, Service, Tap, make_database, psql, skip_all, token, until  # noqa: E402
 
 
 def main():
@@ -29,9 +28,7 @@ def main():
                       "auth_type = any\npool_mode = transaction\ndefault_pool_size = 2\nignore_startup_parameters = extra_float_digits\n")
         account = {"user": pwd.getpwnam("nobody").pw_uid} if getpass.getuser() == "root" else {}
         bouncer = subprocess.Popen([binary, "-q", path], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **account)
-        deadline = time.monotonic() + 10
-        while not os.path.exists(os.path.join(folder, ".s.PGSQL.6432")) and time.monotonic() < deadline and bouncer.poll() is None:
-            time.sleep(0.05)
+        until(lambda: os.path.exists(os.path.join(folder, ".s.PGSQL.6432")) or bouncer.poll() is not None)
         if bouncer.poll() is not None:
             skip_all("pgbouncer does not start: " + " ".join(bouncer.stderr.read().split())[:200])
         service = Service(db_uri=f"dbname={database} host={folder} port=6432 user=authenticator", db_anon_role="anon", jwt_secret=SECRET,

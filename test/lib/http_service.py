@@ -27,6 +27,33 @@ def psql(database, sql, **options):
     return done.stdout.strip()
 
 
+def until(condition, seconds=60):
+    """Asks until the answer is true, and returns the last answer. The limit only ends a test that fails."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return value
+
+
+class Gate:
+    """Keeps calls of gated() waiting until it is opened."""
+
+    def __init__(self, database):
+        self.session = subprocess.Popen(["psql", "-XqAt", "-d", database], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.session.stdin.write("SELECT 'closed' FROM pg_advisory_lock(4711);\n")
+        self.session.stdin.flush()
+        self.session.stdout.readline()
+
+    def open(self):
+        self.session.communicate()
+
+
+def running(database, function):
+    """How many calls of a function are in the database."""
+    return int(psql(database, "SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND state = 'active' "
+                              f"AND query LIKE '%\"{function}\"%'"))
+
+
 def make_database(kind, name):
     if "WITH_PG_CLUSTER" not in os.environ:
         print("Bail out! run this inside test/with_pg")
@@ -83,7 +110,7 @@ class Service:
             self.lines.append({"message": "end of log"})
             self.condition.notify_all()
 
-    def wait_for(self, message, after=0, seconds=20, **fields):
+    def wait_for(self, message, after=0, seconds=60, **fields):
         """The first log line from number `after` on with this message and these fields."""
         deadline = time.monotonic() + seconds
         with self.condition:
@@ -96,7 +123,7 @@ class Service:
                 if not self.condition.wait(deadline - time.monotonic()):
                     raise RuntimeError(f"no log line {message!r} {fields} within {seconds} s")
 
-    def wait_ready(self, seconds=20):
+    def wait_ready(self, seconds=60):
         if self.admin_port is None:
             return
         deadline = time.monotonic() + seconds
