@@ -18,7 +18,8 @@ from tap import ROOT
 class Cluster:
     """A server of its own in a temporary folder, with the staged extension; stopped and removed at the end."""
 
-    def __init__(self, settings="", of=None):
+    def __init__(self, settings="", of=None, backup=None):
+        """of: a running cluster whose standby this becomes. backup: a data folder to be copied, with its settings."""
         self.folder = tempfile.mkdtemp(prefix="ticketflow.", dir="/tmp")
         os.chmod(self.folder, 0o755)
         self.bin = subprocess.run([os.environ.get("PG_CONFIG", "pg_config"), "--bindir"], text=True, check=True,
@@ -29,11 +30,14 @@ class Cluster:
         if of:
             self._shell(f'mkdir -p "$folder"; give_to_server "$folder"; '
                         f'as_server "$pg_bin/pg_basebackup" -h "{of.folder}" -U postgres -D "$folder/data" -R -X stream -c fast')
+        elif backup:
+            self._shell(f'cp -a --reflink=auto "{backup}" "$folder/data"; give_to_server "$folder"')
         else:
             self._shell('cluster_create "$folder" --no-sync -A trust')
-        self._shell('cluster_use_stage "$folder"')
+        if not backup:
+            self._shell('cluster_use_stage "$folder"')
         with open(f"{self.folder}/data/postgresql.conf", "a") as conf:
-            conf.write(f"listen_addresses = ''\nunix_socket_directories = '{self.folder}'\nfsync = off\nmax_connections = 60\n"
+            conf.write(f"unix_socket_directories = '{self.folder}'\n{settings}\n" if backup else f"listen_addresses = ''\nunix_socket_directories = '{self.folder}'\nfsync = off\nmax_connections = 60\n"
                        f"max_prepared_transactions = 10\nshared_buffers = 64MB\nwal_level = replica\n"
                        f"include '{self.folder}/stage.conf'\n{settings}\n")
         self.start()
@@ -91,7 +95,7 @@ class Cluster:
     def wait_for(self, question, seconds=60):
         """Until a query answers t; the test goes on anyway after that time, and fails by what it then sees."""
         deadline = time.time() + seconds
-        while time.time() < deadline and self.sql(question) != "t":
+        while time.time() < deadline and self.sql(question, check=False) != "t":
             time.sleep(0.1)
 
     def background(self, *words):

@@ -102,6 +102,11 @@ def standby(primary, replica):
     stop, threads = busy(primary, 0)
     answers, refusals, wrong = reading(replica, 8)
     end(stop, threads)
+    view = replica.sql("SELECT index FROM bm25_indexes", check=False)
+    equal(view, "d_rank", "bm25_indexes on a standby lists what can be read there, and does not fail by an unlogged index")
+    for asked in ("bm25_stats('u_rank')", "bm25_check('u_rank')", "bm25_score('u_rank', 'w1', 'w1')"):
+        said = replica.sql(f"\\set VERBOSITY verbose\nSELECT * FROM {asked}", check=False)
+        ok("55000" in said and "during recovery" in said, f"{asked} of an unlogged index is refused on a standby", said)
     ok(answers > 0 and not wrong, f"standby during merges: {answers} right answers, {refusals} clear refusals, none wrong", wrong[:2])
     ok("55000" in replica.sql("\\set VERBOSITY verbose\nSELECT bm25_merge('d_rank')", check=False), "bm25_merge is refused on a standby")
     primary.kill()

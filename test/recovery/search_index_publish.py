@@ -8,10 +8,8 @@ POINTS: how many of the records are tried, spread evenly (default 24), or "all".
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
@@ -40,21 +38,11 @@ AGAIN = "INSERT INTO d (document) SELECT words(20) FROM generate_series(1, 150);
 class Recovered(Cluster):
     """A copy of a base backup, recovered to a record of the primary's WAL and then opened."""
 
-    def __init__(self, backup, primary, record, inclusive):  # noqa: the folder is copied, not made
-        self.folder = tempfile.mkdtemp(prefix="ticketflow.", dir="/tmp")
-        os.chmod(self.folder, 0o755)
-        self.bin, self.env = primary.bin, {**primary.env, "PGHOST": self.folder}
-        subprocess.run(["cp", "-a", "--reflink=auto", backup, f"{self.folder}/data"], check=True)
-        with open(f"{self.folder}/data/postgresql.auto.conf", "a") as conf:
-            conf.write(f"unix_socket_directories = '{self.folder}'\nhot_standby = off\nrestore_command = 'cp {primary.folder}/data/pg_wal/%f %p'\n"
-                       f"recovery_target_lsn = '{record}'\nrecovery_target_inclusive = {inclusive}\nrecovery_target_action = promote\n"
-                       "recovery_target_timeline = current\n")
-        open(f"{self.folder}/data/recovery.signal", "w").close()
-        self._shell('give_to_server "$folder"')
-        self.start()
-        deadline = time.time() + 60
-        while self.sql("SELECT pg_is_in_recovery()", check=False) != "f" and time.time() < deadline:
-            time.sleep(0.05)
+    def __init__(self, backup, primary, record, inclusive):
+        open(f"{backup}/recovery.signal", "a").close()
+        super().__init__(f"hot_standby = off\nrestore_command = 'cp {primary.folder}/data/pg_wal/%f %p'\nrecovery_target_lsn = '{record}'\n"
+                         f"recovery_target_inclusive = {inclusive}\nrecovery_target_action = promote\nrecovery_target_timeline = current\n", backup=backup)
+        self.wait_for("SELECT NOT pg_is_in_recovery()")
 
 
 def publishing_records(primary, first, files):

@@ -9,20 +9,10 @@ SET jit = off; -- enable_sort = off makes plans look dear enough to compile, whi
 CREATE TABLE d (id serial PRIMARY KEY, document tsvector) WITH (autovacuum_enabled = off);
 CREATE FUNCTION random_text(words int) RETURNS text LANGUAGE sql VOLATILE
 RETURN (SELECT string_agg('w' || (power(500, random()))::int, ' ') FROM generate_series(1, words));
--- The best k by the index, and by computing every score and sorting.
-CREATE FUNCTION by_index(q tsquery, k int) RETURNS text[] LANGUAGE sql STABLE SET enable_sort = off
-RETURN (SELECT array_agg(id || ':' || (0 - s) ORDER BY o) FROM (SELECT row_number() OVER () o, x.* FROM
-         (SELECT id, document <@> q s FROM d WHERE document @@ q ORDER BY document <@> q LIMIT k) x) y);
-CREATE FUNCTION by_sorting(q tsquery) RETURNS text[] LANGUAGE sql STABLE
-RETURN (SELECT array_agg(id || ':' || s ORDER BY o) FROM (SELECT row_number() OVER () o, x.* FROM
-         (SELECT id, bm25_score('d_rank'::text::regclass, document, q) s FROM d WHERE (document @@ q) IS TRUE ORDER BY 2 DESC, ctid) x) y);
-CREATE TABLE queries (q tsquery);
+\ir ../lib/search_oracle.sql
 INSERT INTO queries VALUES ('w30|w40'), ('w30&w40'), ('w1&!w2'), ('!w1'), ('w3<->w4'), ('w1<->w2&!w5'), ('w49:*'), ('w30:A'),
   ('w1:A&w2'), ('(w1|w2)&(w3|w4)'), ('w1|(w2<->w3)'), ('w1<2>w3'), ('nope'), ('w1|nope'), ('w3:*A<->w2'), ('!w1<->w2'),
   ('w1|w1|w1|w20|w30'), ('w7:AB|w7:D'), ('!(w1&w2)|w90'), ('');
-CREATE FUNCTION differences() RETURNS bigint LANGUAGE sql STABLE
-RETURN (SELECT count(*) FROM (SELECT q, by_sorting(q) AS expected FROM queries OFFSET 0) s, unnest(ARRAY[1, 3, 10, 100, 1000, 100000]) k
-        WHERE NULLIF(by_index(q, k), '{}') IS DISTINCT FROM NULLIF(expected[1:k], '{}'));
 
 INSERT INTO d (document) SELECT setweight(to_tsvector('simple', random_text(3 + i % 4)), 'A') || to_tsvector('simple', random_text(5 + i % 40))
 FROM generate_series(1, 3000) i;

@@ -94,9 +94,10 @@ class SegmentSearch final : private Evidence {
     void search_window(uint32_t first, uint32_t end, bool dense);
     void take_candidates(Lane &lane, uint32_t first, uint32_t end, Score others);
     template <bool Dense> void fill_window(const WindowLane &lane, uint32_t first, uint32_t end, Score bar);
-    template <bool Dense> void collect_touched(uint32_t size);
+    template <bool Dense> void collect_touched(uint32_t size, Score bar);
     void settle_window(size_t essential, uint32_t first, uint32_t end);
     void add_to_candidates(Lane &lane, uint32_t first, uint32_t end);
+    size_t add_block_to_candidates(Lane &lane, uint32_t first, size_t c);
 
     SegmentReader &segment_;
     const Query &query_;
@@ -116,7 +117,8 @@ class SegmentSearch final : private Evidence {
     std::vector<Score> window_;
     std::vector<uint64_t> touched_;
     std::vector<uint32_t> candidates_; // of a window, relative to its first document
-    std::vector<Score> scores_;         // theirs
+    std::vector<Score> scores_;        // theirs
+    size_t count_ = 0;                 // how many
     std::array<Score, kBlock> block_scores_;
     uint32_t judged_ = kNoDocument;
     bool open_;

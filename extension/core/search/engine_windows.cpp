@@ -64,6 +64,8 @@ bool SegmentSearch::bound_window(uint32_t first, uint32_t end) {
 
 void SegmentSearch::walk_windows() {
     window_.assign(kWide, 0);
+    candidates_.resize(kWide);
+    scores_.resize(kWide);
     touched_.assign(kWide / 64, 0);
     sums_.resize(union_.size());
     for (Lane *lane : union_)
@@ -96,15 +98,13 @@ void SegmentSearch::search_window(uint32_t first, uint32_t end, bool dense) {
     while (order_[essential].bound == 0)
         ++essential;
     const Score others = essential > 0 ? sums_[essential - 1] : 0;
-    candidates_.clear();
-    scores_.clear();
     if (essential + 1 == order_.size()) {
         take_candidates(*order_[essential].lane, first, end, others);
     } else {
         const Score bar = threshold > others ? threshold - others : 0;
         for (size_t i = essential; i < order_.size(); ++i)
             dense ? fill_window<true>(order_[i], first, end, bar) : fill_window<false>(order_[i], first, end, bar);
-        dense ? collect_touched<true>(end - first) : collect_touched<false>(end - first);
+        dense ? collect_touched<true>(end - first, bar) : collect_touched<false>(end - first, bar);
     }
     settle_window(essential, first, end);
 }
@@ -113,6 +113,8 @@ void SegmentSearch::search_window(uint32_t first, uint32_t end, bool dense) {
 void SegmentSearch::take_candidates(Lane &lane, uint32_t first, uint32_t end, Score others) {
     PostingCursor &cursor = *lane.cursor;
     const Score threshold = top_.threshold(), bar = threshold > others ? threshold - others : 0;
+    const bool restricted = lane.fields != kAllFields;
+    size_t found = 0;
     for (uint32_t block = lane.block; block < cursor.blocks(); ++block) {
         if (lane.bounds[block] >= bar) {
             if (block != cursor.block())
@@ -122,16 +124,18 @@ void SegmentSearch::take_candidates(Lane &lane, uint32_t first, uint32_t end, Sc
                 continue;
             const uint32_t from = cursor.index(), to = before(cursor, end);
             const Score *const scores = scores_of(lane, from, to);
-            for (uint32_t i = from; i < to; ++i)
-                if (scores[i] >= bar && counts(lane, i)) {
-                    candidates_.push_back(cursor.documents()[i] - first);
-                    scores_.push_back(scores[i]);
-                }
+            const uint32_t *const documents = cursor.documents();
+            for (uint32_t i = from; i < to; ++i) {
+                candidates_[found] = documents[i] - first;
+                scores_[found] = scores[i];
+                found += scores[i] >= bar && (!restricted || counts(lane, i));
+            }
             cursor.skip_in_block(to);
         }
         if (cursor.last_of(block) >= end - 1)
-            return;
+            break;
     }
+    count_ = found;
 }
 
 // Adds a list's scores to the window. Dense: only documents that reach the bar are marked, and all is wiped afterwards.
@@ -166,37 +170,41 @@ template <bool Dense> void SegmentSearch::fill_window(const WindowLane &window_l
     }
 }
 
-template <bool Dense> void SegmentSearch::collect_touched(uint32_t size) {
+// The documents of the window that reach the bar become candidates; without branches, because nothing foretells which do.
+template <bool Dense> void SegmentSearch::collect_touched(uint32_t size, Score bar) {
+    Score *const window = window_.data(), *const scores = scores_.data();
+    uint32_t *const candidates = candidates_.data();
+    size_t found = 0;
     for (uint32_t word = 0; word < (size + 63) / 64; ++word) {
         for (uint64_t bits = std::exchange(touched_[word], 0); bits != 0; bits &= bits - 1) {
             const uint32_t at = word * 64 + static_cast<uint32_t>(std::countr_zero(bits));
-            candidates_.push_back(at);
-            scores_.push_back(window_[at]);
+            candidates[found] = at;
+            scores[found] = window[at];
+            found += window[at] >= bar;
             if (!Dense)
-                window_[at] = 0;
+                window[at] = 0;
         }
     }
+    count_ = found;
     if (Dense)
-        std::fill_n(window_.begin(), size, 0);
+        std::fill_n(window, size, 0);
 }
 
 // The window's documents that may still reach the result meet the words that were only to be looked up, the strongest first.
 void SegmentSearch::settle_window(size_t essential, uint32_t first, uint32_t end) {
     const Score threshold = top_.threshold();
-    for (size_t i = essential; i-- > 0 && order_[i].bound > 0;) {
+    for (size_t i = essential; i-- > 0 && order_[i].bound > 0 && count_ > 0;) {
+        add_to_candidates(*order_[i].lane, first, end);
+        const Score others = i > 0 ? sums_[i - 1] : 0;
         size_t kept = 0;
-        for (size_t c = 0; c < candidates_.size(); ++c) {
+        for (size_t c = 0; c < count_; ++c) {
             candidates_[kept] = candidates_[c];
             scores_[kept] = scores_[c];
-            kept += scores_[c] + sums_[i] >= threshold;
+            kept += scores_[c] + others >= threshold;
         }
-        candidates_.resize(kept);
-        scores_.resize(kept);
-        if (kept == 0)
-            return;
-        add_to_candidates(*order_[i].lane, first, end);
+        count_ = kept;
     }
-    for (size_t c = 0; c < candidates_.size(); ++c)
+    for (size_t c = 0; c < count_; ++c)
         consider(first + candidates_[c], scores_[c]);
 }
 
@@ -204,8 +212,8 @@ void SegmentSearch::settle_window(size_t essential, uint32_t first, uint32_t end
 void SegmentSearch::add_to_candidates(Lane &lane, uint32_t first, uint32_t end) {
     PostingCursor &cursor = *lane.cursor;
     const uint64_t in_window = uint64_t{cursor.postings()} * (end - first) / std::max(segment_.documents(), 1u);
-    if (candidates_.size() * 8 < in_window) {
-        for (size_t c = 0; c < candidates_.size(); ++c) {
+    if (count_ * 8 < in_window) {
+        for (size_t c = 0; c < count_; ++c) {
             const uint32_t document = first + candidates_[c];
             cursor.seek(document);
             if (cursor.document() == document)
@@ -213,17 +221,34 @@ void SegmentSearch::add_to_candidates(Lane &lane, uint32_t first, uint32_t end) 
         }
         return;
     }
-    cursor.seek(first + candidates_[0]);
-    for (size_t c = 0; c < candidates_.size() && cursor.document() < end;) {
-        const uint32_t document = first + candidates_[c];
-        if (cursor.document() < document) {
-            cursor.next();
-            continue;
-        }
-        if (cursor.document() == document)
-            scores_[c] += score_at(lane, cursor.index());
-        ++c;
+    for (size_t c = 0; c < count_;) {
+        cursor.seek(first + candidates_[c]);
+        if (cursor.document() >= end)
+            return;
+        c = add_block_to_candidates(lane, first, c);
     }
+}
+
+// From the cursor's place to the end of its block: which of the candidates from `c` on are there. Returns the first one behind.
+size_t SegmentSearch::add_block_to_candidates(Lane &lane, uint32_t first, size_t c) {
+    PostingCursor &cursor = *lane.cursor;
+    const uint32_t *const documents = cursor.documents(), *const candidates = candidates_.data();
+    const uint32_t count = cursor.count();
+    const size_t all = count_;
+    uint32_t index[kBlock + 1], at = cursor.index();
+    size_t candidate[kBlock + 1], met = 0;
+    while (at < count && c < all) {
+        const uint32_t here = documents[at], wanted = first + candidates[c];
+        index[met] = at;
+        candidate[met] = c;
+        met += here == wanted;
+        at += here <= wanted;
+        c += wanted <= here;
+    }
+    cursor.skip_in_block(at);
+    for (size_t i = 0; i < met; ++i)
+        scores_[candidate[i]] += score_at(lane, index[i]);
+    return c;
 }
 
 } // namespace ticketflow::core::search

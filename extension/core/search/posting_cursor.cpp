@@ -128,14 +128,12 @@ void PostingCursor::decode(const uint8_t *bytes, size_t size, uint32_t base, uin
 
 void PostingCursor::decode_documents(const uint8_t *bytes, unsigned width, uint32_t base, uint32_t count) {
     unpack(bytes, count, width, documents_);
-    uint64_t document = static_cast<uint64_t>(base) + 1;
-    document &= UINT32_MAX;
+    uint64_t next = (static_cast<uint64_t>(base) + 1) & UINT32_MAX;
     for (uint32_t i = 0; i < count; ++i) {
-        document += documents_[i];
-        documents_[i] = static_cast<uint32_t>(document);
-        ++document;
+        next += uint64_t{documents_[i]} + 1;
+        documents_[i] = static_cast<uint32_t>(next - 1);
     }
-    if (document > segment_.documents())
+    if (next > segment_.documents())
         corrupted("a posting names a document that does not exist");
     count_ = count;
 }
@@ -198,16 +196,15 @@ void PostingCursor::seek(uint32_t document) {
         if (count_ == 0)
             return;
     }
-    uint32_t low = index_, high = count_;
-    while (low < high) {
-        const uint32_t middle = low + (high - low) / 2;
-        if (documents_[middle] < document)
-            low = middle + 1;
-        else
-            high = middle;
+    // Halves without branches: nothing foretells which.
+    const uint32_t *from = documents_ + index_;
+    for (uint32_t left = count_ - index_; left > 1;) {
+        const uint32_t half = left / 2;
+        from += from[half - 1] < document ? half : 0;
+        left -= half;
     }
-    index_ = low;
-    if (index_ >= count_)
+    index_ = static_cast<uint32_t>(from - documents_);
+    if (*from < document)
         load_block(block_ + 1);
 }
 
