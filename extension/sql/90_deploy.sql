@@ -117,6 +117,11 @@ BEGIN
     -- CREATE SCHEMA IF NOT EXISTS asks for the right to create even where the schema is there.
     IF pg_catalog.to_regnamespace(pg_catalog.quote_ident(name)) IS NULL THEN
       EXECUTE pg_catalog.format('CREATE SCHEMA %I', name);
+      EXECUTE pg_catalog.format('COMMENT ON SCHEMA %I IS %L', name, CASE name
+        WHEN api THEN 'TicketFlow: what HTTP exposes, one statement each. Errors without further words mean: PT401 nobody is signed in, PT404 it is not there or not yours to see, '
+          'PT409 it is in a state that does not allow this, 42501 not for your role, 22023 an argument, 23505 it is taken.'
+        WHEN report THEN 'TicketFlow: views for reporting tools. Durations are in seconds, days in report_time_zone(), rates 0 to 1, percentages 0 to 100.'
+        ELSE 'TicketFlow: the tables of a help desk.' END);
     END IF;
   END LOOP;
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'pgcrypto') THEN

@@ -57,7 +57,8 @@ void Progress::show(std::uint64_t bytes, std::uint64_t records, std::uint64_t re
         shown_ = terminal_ ? Clock::time_point{} : started_;
     }
     const auto now = Clock::now();
-    if (quiet_ || now - shown_ < (terminal_ ? std::chrono::milliseconds(200) : std::chrono::milliseconds(5000)))
+    const bool complete = terminal_ && total_ > 0 && bytes >= total_;
+    if (quiet_ || (!complete && now - shown_ < (terminal_ ? std::chrono::milliseconds(200) : std::chrono::milliseconds(5000))))
         return;
     shown_ = now;
     const std::string text = progress_text(total_, first_bytes_, bytes, records, rejected, seconds(), terminal_);

@@ -78,6 +78,6 @@ COMMENT ON FUNCTION search_tasks(text, integer, text[], text[], text[], integer[
   '"a phrase", or, -not; whole and partial ticket numbers come first. max_results 1 to 1000. Filters take any of the given '
   'values. page: next_page of the last row of the page before. rank grows with relevance and compares within one search. '
   'snippet is HTML with <mark>. relaxed names the words that a ticket lacks, where no ticket has all of them. total counts up to 10000, '
-  'total_is_exact says whether that is all. Errors: 22023 max_results or page.';
+  'total_is_exact says whether that is all. No row for nobody. Errors: 22023 max_results or page.';
 GRANT EXECUTE ON FUNCTION search_tasks(text, integer, text[], text[], text[], integer[], text[], text[], timestamptz, timestamptz, text)
   TO ticketflow_customer;

@@ -48,6 +48,6 @@ END
 $$
 SET search_path FROM CURRENT SET jit = off;
 COMMENT ON FUNCTION search_articles(text, integer, text[], text[], text) IS
-  'Articles of the knowledge base that match, best first, of those that the caller may see; the query, relaxing, total and pages '
-  'as in search_tasks. Errors: 22023 max_results or page.';
+  'Articles of the knowledge base that match, best first, of those that the caller may see; the query, max_results, relaxing, total and '
+  'pages as in search_tasks. No row for nobody. Errors: 22023 max_results or page.';
 GRANT EXECUTE ON FUNCTION search_articles(text, integer, text[], text[], text) TO ticketflow_customer;

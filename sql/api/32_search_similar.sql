@@ -48,6 +48,6 @@ $$
 SET search_path FROM CURRENT;
 COMMENT ON FUNCTION suggest_duplicates(text, text, integer, double precision) IS
   'Tickets that a new one with this title and description may repeat, best first, of those that the caller may see; to be asked '
-  'before it is made. confidence, 0 to 1; those below min_confidence are left out. shared_terms are the words that speak for '
-  'it, rarest first. Errors: 22023 max_results or min_confidence.';
+  'before it is made. confidence, 0 to 1; those below min_confidence (0 to 1) are left out. shared_terms are the words that speak for '
+  'it, rarest first. max_results 1 to 1000. No row for nobody. Errors: 22023 max_results or min_confidence.';
 GRANT EXECUTE ON FUNCTION suggest_duplicates(text, text, integer, double precision) TO ticketflow_customer;

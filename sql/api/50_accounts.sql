@@ -141,7 +141,7 @@ END
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION change_password(text, text) IS
   'Changes the password of the person who is signed in and ends her sessions and tokens. A wrong current password spends an attempt '
-  'of login() and is a row with error_code PT401 or PT423, to be committed. Errors: PT401 nobody acts; 22023 the new one will not do; '
+  'of login() and is a row with error_code PT401 or PT423, to be committed. Errors: PT401 nobody acts; 22023 the new one has under 8 characters or over 72 bytes; '
   'PT409 no password here; 42501 an API key, or a login other than the service''s or the owner''s.';
 REVOKE ALL ON FUNCTION change_password(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION change_password(text, text) TO ticketflow_customer;
@@ -193,6 +193,6 @@ END
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION reset_password(text, text) IS
   'Sets a new password with a reset token, clears the lock and ends all sessions and tokens of the person. '
-  'Errors: PT400 the token is used, expired or unknown; 22023 the password will not do.';
+  'Errors: PT400 the token is used, expired or unknown; 22023 a password under 8 characters or over 72 bytes.';
 REVOKE ALL ON FUNCTION reset_password(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION reset_password(text, text) TO ticketflow_anon, ticketflow_customer;

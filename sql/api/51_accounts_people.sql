@@ -14,7 +14,7 @@ BEGIN ATOMIC
    ORDER BY u.id LIMIT LEAST(GREATEST(COALESCE(list_users.page_size, 100), 0), 1000);
 END;
 COMMENT ON FUNCTION list_users(text, boolean, boolean, integer, text, integer) IS
-  'People of the desk, for the staff, by id; each argument that is given narrows the list. Next page: the last id as after_id.';
+  'People of the desk, for the staff, by id; each argument that is given narrows the list. Next page: the last id as after_id. page_size 0 to 1000, default 100; what is beyond counts as the nearest. Error: 42501 a customer''s database role.';
 REVOKE ALL ON FUNCTION list_users(text, boolean, boolean, integer, text, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION list_users(text, boolean, boolean, integer, text, integer) TO ticketflow_user;
 
@@ -202,7 +202,7 @@ END
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION accept_invitation(text, text, text, text) IS
   'Anonymous: makes an approved account with the invited role. Signed in with the invited address: takes the role, if it is higher. '
-  'Errors: PT400 used, cancelled, expired or unknown; 42501 signed in as somebody else; 23505 the address has an account; 22023 password.';
+  'Errors: PT400 used, cancelled, expired or unknown; 42501 signed in as somebody else; 23505 the address has an account; 22023 a password under 8 characters or over 72 bytes.';
 REVOKE ALL ON FUNCTION accept_invitation(text, text, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION accept_invitation(text, text, text, text) TO ticketflow_anon, ticketflow_customer;
 
@@ -235,7 +235,7 @@ BEGIN ATOMIC
       OR list_invitations.status = CASE WHEN i.status = 'pending' AND i.expires_at <= now() THEN 'expired' ELSE i.status END
    ORDER BY i.id DESC;
 END;
-COMMENT ON FUNCTION list_invitations(text) IS 'Invitations, newest first, for administrators; whether one is expired is judged by the clock.';
+COMMENT ON FUNCTION list_invitations(text) IS 'Invitations, newest first, for administrators; state: pending, accepted, cancelled, or expired, which is judged by the clock. Error: 42501 another database role.';
 REVOKE ALL ON FUNCTION list_invitations(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION list_invitations(text) TO ticketflow_admin;
 
@@ -294,6 +294,6 @@ BEGIN ATOMIC
   SELECT k.id, k.name, k.service, k.key_prefix, k.is_active, k.created_by, k.last_used, k.created_at, k.expires_at
     FROM api_keys k ORDER BY k.id DESC;
 END;
-COMMENT ON FUNCTION list_api_keys() IS 'Keys of the person who is signed in, an administrator''s list holds all; never the key itself.';
+COMMENT ON FUNCTION list_api_keys() IS 'Keys of the person who is signed in, an administrator''s list holds all; never the key itself. No row for nobody.';
 REVOKE ALL ON FUNCTION list_api_keys() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION list_api_keys() TO ticketflow_customer;

@@ -81,7 +81,7 @@ END;
 COMMENT ON FUNCTION list_tasks(text, text, text, text, text, integer, text, integer, text, timestamptz, timestamptz, timestamptz,
   timestamptz, integer, integer) IS
   'Visible tickets, newest first; each argument that is given narrows the list. created_from is included, created_to and due_to are '
-  'not. Next page: created_at and id of the last row as before_created_at and before_id. page_size 0 to 1000, default 50.';
+  'not. Next page: created_at and id of the last row as before_created_at and before_id. page_size 0 to 1000, default 50; what is beyond counts as the nearest. No row for nobody, and none for a word that the desk does not know.';
 REVOKE ALL ON FUNCTION list_tasks(text, text, text, text, text, integer, text, integer, text, timestamptz, timestamptz, timestamptz,
   timestamptz, integer, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION list_tasks(text, text, text, text, text, integer, text, integer, text, timestamptz, timestamptz, timestamptz,
@@ -293,7 +293,7 @@ LANGUAGE sql STABLE
 BEGIN ATOMIC
   SELECT u.tag, count(*) FROM tasks t, unnest(t.tags) AS u (tag) GROUP BY u.tag ORDER BY count(*) DESC, u.tag;
 END;
-COMMENT ON FUNCTION list_tags() IS 'Tags of the tickets that the caller sees, with the number of those tickets, most used first.';
+COMMENT ON FUNCTION list_tags() IS 'Tags of the tickets that the caller sees, with the number of those tickets, most used first. No row for nobody.';
 REVOKE ALL ON FUNCTION list_tags() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION list_tags() TO ticketflow_customer;
 
@@ -304,6 +304,6 @@ BEGIN ATOMIC
   SELECT s.status, count(t.id), count(*) FILTER (WHERE t.priority = 'high'), count(*) FILTER (WHERE t.priority = 'urgent')
     FROM task_statuses s LEFT JOIN tasks t USING (status) GROUP BY s.status, s.position ORDER BY s.position;
 END;
-COMMENT ON FUNCTION task_counts() IS 'How many visible tickets each status has, and how many of those are of high and of urgent priority.';
+COMMENT ON FUNCTION task_counts() IS 'How many visible tickets each status has, and how many of those are of high and of urgent priority. Every status has a row, in the desk''s order; for nobody all counts are 0.';
 REVOKE ALL ON FUNCTION task_counts() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION task_counts() TO ticketflow_customer;

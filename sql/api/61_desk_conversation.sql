@@ -37,8 +37,8 @@ BEGIN
 END
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION list_comments(integer, integer, integer) IS
-  'Comments of a ticket that the caller may see, oldest first. Next page: the last id as after_id. page_size 0 to 1000, default 100. '
-  'Errors: PT401; PT404.';
+  'Comments of a ticket that the caller may see, oldest first. Next page: the last id as after_id. page_size 0 to 1000, default 100; '
+  'what is beyond counts as the nearest. Errors: PT401; PT404.';
 REVOKE ALL ON FUNCTION list_comments(integer, integer, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION list_comments(integer, integer, integer) TO ticketflow_customer;
 

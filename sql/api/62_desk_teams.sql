@@ -45,7 +45,7 @@ END
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION update_team(integer, text, text, text, boolean) IS
   'Changes a team; null leaves as it is, an empty manager_id leaves it without a manager. Errors: PT401; 42501 not an administrator; '
-  'PT404; 22023; 23505 the name is taken.';
+  'PT404; 22023 an empty name, or the manager is neither manager nor administrator; 23505 the name is taken.';
 REVOKE ALL ON FUNCTION update_team(integer, text, text, text, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION update_team(integer, text, text, text, boolean) TO ticketflow_admin;
 
@@ -56,7 +56,7 @@ BEGIN ATOMIC
   SELECT t.id, t.name, t.description, t.manager_id, t.is_active, (SELECT count(*) FROM team_members m WHERE m.team_id = t.id)
     FROM teams t ORDER BY t.name;
 END;
-COMMENT ON FUNCTION list_teams() IS 'Teams by name with the number of their members, for the staff.';
+COMMENT ON FUNCTION list_teams() IS 'Teams by name with the number of their members, for the staff. Error: 42501 a customer''s database role.';
 REVOKE ALL ON FUNCTION list_teams() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION list_teams() TO ticketflow_user;
 
@@ -67,7 +67,7 @@ BEGIN ATOMIC
   SELECT m.user_id, NULLIF(concat_ws(' ', u.first_name, u.last_name), ''), m.role, m.joined_at
     FROM team_members m LEFT JOIN users u ON u.id = m.user_id WHERE m.team_id = list_team_members.team_id ORDER BY m.joined_at, m.id;
 END;
-COMMENT ON FUNCTION list_team_members(integer) IS 'Who works in a team, longest first, for the staff.';
+COMMENT ON FUNCTION list_team_members(integer) IS 'Who works in a team, longest first, for the staff. No row for a team that is not there. Error: 42501 a customer''s database role.';
 REVOKE ALL ON FUNCTION list_team_members(integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION list_team_members(integer) TO ticketflow_user;
 
@@ -92,7 +92,7 @@ END
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION add_team_member(integer, text, text) IS
   'Takes a person into a team, or changes her role there. By administrators and the team''s manager, who does not add herself. '
-  'Errors: PT401; 42501; PT404 no such team; 22023 not a person of the staff, or no such role.';
+  'Errors: PT401; 42501 neither of them; PT404 no such team; 22023 not a person of the staff, or no such role.';
 REVOKE ALL ON FUNCTION add_team_member(integer, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION add_team_member(integer, text, text) TO ticketflow_manager;
 
@@ -139,7 +139,7 @@ LANGUAGE sql STABLE
 BEGIN ATOMIC
   SELECT d.id, d.name, d.is_active FROM departments d ORDER BY d.name;
 END;
-COMMENT ON FUNCTION list_departments() IS 'Departments by name.';
+COMMENT ON FUNCTION list_departments() IS 'Departments by name. No row for nobody.';
 REVOKE ALL ON FUNCTION list_departments() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION list_departments() TO ticketflow_customer;
 
@@ -158,7 +158,7 @@ BEGIN
 END
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION create_organization(text, boolean) IS
-  'Makes a customer organisation; the customers of a shared one see each other''s tickets. Errors: PT401; 42501; 22023 no name; 23505 taken.';
+  'Makes a customer organisation; the customers of a shared one see each other''s tickets. Errors: PT401; 42501 not an administrator; 22023 no name; 23505 taken.';
 REVOKE ALL ON FUNCTION create_organization(text, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION create_organization(text, boolean) TO ticketflow_admin;
 
@@ -195,6 +195,6 @@ LANGUAGE sql STABLE
 BEGIN ATOMIC
   SELECT o.id, o.name, o.is_shared FROM organizations o ORDER BY o.name;
 END;
-COMMENT ON FUNCTION list_organizations() IS 'Customer organisations by name; a customer''s list holds her own.';
+COMMENT ON FUNCTION list_organizations() IS 'Customer organisations by name; a customer''s list holds her own. No row for nobody.';
 REVOKE ALL ON FUNCTION list_organizations() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION list_organizations() TO ticketflow_customer;

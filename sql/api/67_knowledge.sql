@@ -34,7 +34,7 @@ BEGIN
 END
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION update_article(integer, text, text, text, text[]) IS
-  'Changes what is given; null leaves as it is. People of the desk change drafts of their own, managers every article. Errors: PT401; PT404; 42501; 22023.';
+  'Changes what is given; null leaves as it is. People of the desk change drafts of their own, managers every article. Errors: PT401; PT404; 42501 neither; 22023 title not of 1 to 255 characters, no content, a category over 100 characters.';
 REVOKE ALL ON FUNCTION update_article(integer, text, text, text, text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION update_article(integer, text, text, text, text[]) TO ticketflow_user;
 
@@ -53,7 +53,7 @@ BEGIN
 END
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION change_article_status(integer, text) IS
-  'Publishes a draft, archives an article, or takes it back to draft; for managers. Errors: PT401; PT404; 42501; 22023; PT409 not from that status.';
+  'Publishes a draft, archives an article, or takes it back to draft; for managers. Errors: PT401; PT404; 42501 a lower role; 22023 no such status; PT409 not from that status.';
 REVOKE ALL ON FUNCTION change_article_status(integer, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION change_article_status(integer, text) TO ticketflow_manager;
 
@@ -69,7 +69,7 @@ AS $$
    ORDER BY a.id DESC LIMIT LEAST(GREATEST(COALESCE(list_articles.page_size, 50), 0), 500);
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION list_articles(text, text, integer, integer) IS
-  'Articles that the caller may see, newest first. Next page: the last id as before_id. page_size 0 to 500, default 50.';
+  'Articles that the caller may see, newest first; of a status and a category where given. Next page: the last id as before_id. page_size 0 to 500, default 50; what is beyond counts as the nearest. No row for nobody.';
 REVOKE ALL ON FUNCTION list_articles(text, text, integer, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION list_articles(text, text, integer, integer) TO ticketflow_customer;
 
@@ -103,7 +103,7 @@ BEGIN
 END
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION vote_article(integer, boolean) IS
-  'Says whether a published article helped; one vote a person, the last counts. Errors: PT401; PT404; 22023; PT409 not published.';
+  'Says whether a published article helped; one vote a person, the last counts. effectiveness_score: share of helpful votes, 0 to 1. Errors: PT401; PT404; 22023 is_helpful is null; PT409 not published.';
 REVOKE ALL ON FUNCTION vote_article(integer, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION vote_article(integer, boolean) TO ticketflow_customer;
 

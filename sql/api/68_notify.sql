@@ -11,7 +11,7 @@ AS $$
    ORDER BY n.id DESC LIMIT LEAST(GREATEST(COALESCE(list_notifications.page_size, 50), 0), 500);
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION list_notifications(boolean, bigint, integer) IS
-  'The caller''s own notifications, newest first. Next page: the last id as before_id. page_size 0 to 500, default 50.';
+  'The caller''s own notifications, newest first. Next page: the last id as before_id. page_size 0 to 500, default 50; what is beyond counts as the nearest. No row for nobody.';
 REVOKE ALL ON FUNCTION list_notifications(boolean, bigint, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION list_notifications(boolean, bigint, integer) TO ticketflow_customer;
 
@@ -54,7 +54,7 @@ BEGIN ATOMIC
     FROM notification_types t LEFT JOIN notification_preferences p ON p.type = t.type AND p.user_id = (SELECT acting_person())
    ORDER BY t.type;
 END;
-COMMENT ON FUNCTION notification_settings() IS 'What the caller can be told, and whether she is.';
+COMMENT ON FUNCTION notification_settings() IS 'What the caller can be told, type by type, and whether she is (yes unless she switched it off). No row for nobody.';
 REVOKE ALL ON FUNCTION notification_settings() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION notification_settings() TO ticketflow_customer;
 

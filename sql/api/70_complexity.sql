@@ -78,7 +78,7 @@ $$
 SET search_path FROM CURRENT;
 COMMENT ON FUNCTION escalations(integer) IS
   'Open tickets of those the caller sees that a person should look at now, the most urgent first, judged at this moment: score plus '
-  'urgency reaches the desk''s threshold. sla_risk: how much of the time until due_date has passed, 0 to 1. Error: 22023 max_results.';
+  'urgency reaches the desk''s threshold. sla_risk: how much of the time until due_date has passed, 0 to 1. max_results 1 to 1000, default 100. Error: 22023 max_results.';
 REVOKE ALL ON FUNCTION escalations(integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION escalations(integer) TO ticketflow_customer;
 
@@ -97,7 +97,7 @@ $$
 SET search_path FROM CURRENT;
 COMMENT ON FUNCTION set_complexity_threshold(integer) IS
   'From which score escalation is recommended on this desk, 0 to 100. Stored advice follows when a ticket is scored next; '
-  'api.escalations() at once. Errors: PT401; 42501 not an administrator; 22023.';
+  'api.escalations() at once. Returns it. Errors: PT401; 42501 not an administrator; 22023 not 0 to 100.';
 REVOKE ALL ON FUNCTION set_complexity_threshold(integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION set_complexity_threshold(integer) TO ticketflow_admin;
 

@@ -24,8 +24,8 @@ COMMENT ON COLUMN first_response.category IS 'Category.';
 COMMENT ON COLUMN first_response.priority IS 'Priority.';
 COMMENT ON COLUMN first_response.tickets IS 'Tickets opened.';
 COMMENT ON COLUMN first_response.answered IS 'Those that have an answer; only they count in the figures that follow.';
-COMMENT ON COLUMN first_response.mean_seconds IS 'Mean seconds.';
-COMMENT ON COLUMN first_response.median_seconds IS 'Median seconds.';
+COMMENT ON COLUMN first_response.mean_seconds IS 'Mean seconds from opening to the first response.';
+COMMENT ON COLUMN first_response.median_seconds IS 'Median seconds from opening to the first response.';
 COMMENT ON COLUMN first_response.p90_seconds IS 'Seconds within which nine tenths were answered.';
 
 CREATE OR REPLACE VIEW resolution WITH (security_invoker = true) AS
@@ -43,8 +43,8 @@ COMMENT ON COLUMN resolution.solved_on IS 'Day of the last solution, in report_t
 COMMENT ON COLUMN resolution.category IS 'Category.';
 COMMENT ON COLUMN resolution.priority IS 'Priority.';
 COMMENT ON COLUMN resolution.tickets IS 'Tickets solved.';
-COMMENT ON COLUMN resolution.mean_seconds IS 'Mean seconds.';
-COMMENT ON COLUMN resolution.median_seconds IS 'Median seconds.';
+COMMENT ON COLUMN resolution.mean_seconds IS 'Mean seconds from opening to the last solution.';
+COMMENT ON COLUMN resolution.median_seconds IS 'Median seconds from opening to the last solution.';
 COMMENT ON COLUMN resolution.p90_seconds IS 'Seconds within which nine tenths were solved.';
 COMMENT ON COLUMN resolution.median_first_seconds IS 'Median seconds to the first solution.';
 COMMENT ON COLUMN resolution.median_agent_seconds IS 'Median seconds in statuses where the desk had the next move.';

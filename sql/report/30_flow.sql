@@ -55,7 +55,7 @@ COMMENT ON VIEW agent_load IS 'What each person of the desk has on the table and
 COMMENT ON COLUMN agent_load.user_id IS 'The person.';
 COMMENT ON COLUMN agent_load.name IS 'First and last name.';
 COMMENT ON COLUMN agent_load.open_tickets IS 'Assigned tickets neither resolved nor closed.';
-COMMENT ON COLUMN agent_load.open_complexity IS 'Sum of their complexity scores.';
+COMMENT ON COLUMN agent_load.open_complexity IS 'Sum of their complexity scores, each 0 to 100; 0 where none has one.';
 COMMENT ON COLUMN agent_load.median_age_seconds IS 'Median age of them in seconds.';
 COMMENT ON COLUMN agent_load.solved_tickets IS 'Assigned tickets that are solved.';
 COMMENT ON COLUMN agent_load.reopens IS 'How often her tickets came back.';

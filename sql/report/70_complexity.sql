@@ -29,9 +29,9 @@ COMMENT ON COLUMN complexity_accuracy.lowest_score IS 'The lowest score in it; s
 COMMENT ON COLUMN complexity_accuracy.solved_tickets IS 'Solved tickets with a score.';
 COMMENT ON COLUMN complexity_accuracy.median_actual_hours IS 'Median of the hours of work, where they are known.';
 COMMENT ON COLUMN complexity_accuracy.median_resolution_seconds IS 'Median seconds from creation to solution.';
-COMMENT ON COLUMN complexity_accuracy.reopened_percent IS 'Share that was reopened.';
+COMMENT ON COLUMN complexity_accuracy.reopened_percent IS 'Share that was reopened, 0 to 100.';
 COMMENT ON COLUMN complexity_accuracy.mean_handoffs IS 'Mean number of handoffs between people and teams.';
-COMMENT ON COLUMN complexity_accuracy.overdue_percent IS 'Share of those with a due date that missed it.';
+COMMENT ON COLUMN complexity_accuracy.overdue_percent IS 'Share of those with a due date that missed it, 0 to 100; null where none has one.';
 
 CREATE OR REPLACE VIEW complexity_drift WITH (security_invoker = true) AS
 SELECT date_trunc('month', t.created_on)::date AS month, count(*) AS tickets, round(avg(t.complexity_score), 1) AS mean_score,
@@ -45,5 +45,5 @@ COMMENT ON COLUMN complexity_drift.month IS 'First day of the month, in report_t
 COMMENT ON COLUMN complexity_drift.tickets IS 'Tickets created in it that have a score.';
 COMMENT ON COLUMN complexity_drift.mean_score IS 'Mean score.';
 COMMENT ON COLUMN complexity_drift.median_score IS 'Median score.';
-COMMENT ON COLUMN complexity_drift.very_high_percent IS 'Share that scores 80 or more; 20 is expected.';
+COMMENT ON COLUMN complexity_drift.very_high_percent IS 'Share that scores 80 or more, 0 to 100; 20 is expected.';
 GRANT SELECT ON complexity_distribution, complexity_accuracy, complexity_drift TO ticketflow_report, ticketflow_user;
