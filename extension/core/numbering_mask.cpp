@@ -20,18 +20,6 @@ bool is_alnum(char c) {
     throw Failure(Condition::invalid_parameter_value, std::move(message), std::move(detail), std::move(hint));
 }
 
-void append_padded(std::string &to, int64_t value, int width) {
-    char digits[20];
-    int count = 0;
-    do
-        digits[count++] = static_cast<char>('0' + value % 10);
-    while (value /= 10);
-    for (int i = width; i > count; --i)
-        to += '0';
-    while (count > 0)
-        to += digits[--count];
-}
-
 // Somebody's text as it may stand in a message: not endless, cut where no character of several bytes is, and with control
 // characters written out.
 std::string printable(std::string_view text) {
@@ -56,6 +44,16 @@ constexpr const char *kTokens =
     "Tokens are {prefix}, {YYYY}, {YY}, {MM}, {DD}, {queue}, {category}, {####} and {check}.";
 
 } // namespace
+
+void append_padded(std::string &to, int64_t value, int width) {
+    char digits[32];
+    char *const end = digits + sizeof digits, *first = end;
+    for (; value || first == end; value /= 10)
+        *--first = static_cast<char>('0' + value % 10);
+    while (end - first < width)
+        *--first = '0';
+    to.append(first, static_cast<size_t>(end - first));
+}
 
 std::string period_of(Reset reset, const Date &date) {
     std::string period;
@@ -196,46 +194,60 @@ void Mask::check_year(Reset reset, int year) const {
                       "Write {YYYY} in the mask of the series.");
 }
 
+void Mask::append(std::string &to, const Token &token, const NumberParts &parts) {
+    switch (token.kind) {
+    case Kind::literal:
+        to += token.text;
+        break;
+    case Kind::prefix:
+        to += parts.prefix;
+        break;
+    case Kind::year4:
+        append_padded(to, parts.date.year, 4);
+        break;
+    case Kind::year2:
+        append_padded(to, parts.date.year % 100, 2);
+        break;
+    case Kind::month:
+        append_padded(to, parts.date.month, 2);
+        break;
+    case Kind::day:
+        append_padded(to, parts.date.day, 2);
+        break;
+    case Kind::number:
+        append_padded(to, parts.number, token.width);
+        break;
+    case Kind::queue:
+        to += parts.queue.empty() ? std::string(kNoCode) : parts.queue;
+        break;
+    case Kind::category:
+        to += parts.category.empty() ? std::string(kNoCode) : parts.category;
+        break;
+    case Kind::check: // made of all the others
+        break;
+    }
+}
+
 std::string Mask::render(const NumberParts &parts) const {
     std::string result;
     result.reserve(40);
     size_t check_at = std::string::npos;
     for (const Token &token : tokens_) {
-        switch (token.kind) {
-        case Kind::literal:
-            result += token.text;
-            break;
-        case Kind::prefix:
-            result += parts.prefix;
-            break;
-        case Kind::year4:
-            append_padded(result, parts.date.year, 4);
-            break;
-        case Kind::year2:
-            append_padded(result, parts.date.year % 100, 2);
-            break;
-        case Kind::month:
-            append_padded(result, parts.date.month, 2);
-            break;
-        case Kind::day:
-            append_padded(result, parts.date.day, 2);
-            break;
-        case Kind::number:
-            append_padded(result, parts.number, token.width);
-            break;
-        case Kind::queue:
-            result += parts.queue.empty() ? std::string(kNoCode) : parts.queue;
-            break;
-        case Kind::category:
-            result += parts.category.empty() ? std::string(kNoCode) : parts.category;
-            break;
-        case Kind::check:
+        if (token.kind == Kind::check)
             check_at = result.size();
-            break;
-        }
+        append(result, token, parts);
     }
     if (check_at != std::string::npos)
         result.insert(check_at, 1, damm_digit(result));
+    return result;
+}
+
+std::optional<std::string> Mask::stem(const NumberParts &parts) const {
+    if (tokens_.back().kind != Kind::number || has(Kind::check))
+        return std::nullopt;
+    std::string result;
+    for (size_t i = 0; i + 1 < tokens_.size(); ++i)
+        append(result, tokens_[i], parts);
     return result;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,12 +13,16 @@ enum class Reset { never, year, month, day };
 
 struct Date {
     int year = 0, month = 0, day = 0;
+    bool operator==(const Date &) const = default;
 };
 
 // The key under which a series counts: "", "2026", "2026-11" or "2026-11-24".
 std::string period_of(Reset reset, const Date &date);
 
 Reset reset_from(std::string_view word);
+
+// The value in so many digits at least.
+void append_padded(std::string &to, int64_t value, int width);
 
 // 1 to 10 letters and digits; throws invalid_parameter_value.
 void check_prefix(std::string_view prefix);
@@ -53,6 +58,8 @@ class Mask {
     void check_year(Reset reset, int year) const;
 
     std::string render(const NumberParts &parts) const;
+    // What stands before the number where nothing stands after it; nothing otherwise.
+    std::optional<std::string> stem(const NumberParts &parts) const;
     bool has(Kind kind) const;
     int width() const { return width_; }
     // How many digits this number is written with.
@@ -63,6 +70,7 @@ class Mask {
   private:
     void add(std::string_view name);
     void check_shape() const;
+    static void append(std::string &to, const Token &token, const NumberParts &parts);
 
     std::string text_;
     std::vector<Token> tokens_;

@@ -27,6 +27,7 @@ extern "C" {
 #include <utils/snapmgr.h>
 #include <commands/vacuum.h>
 #include <pgstat.h>
+#include <storage/bufmgr.h>
 #include <tcop/dest.h>
 #include <utils/rel.h>
 }
@@ -63,6 +64,18 @@ inline RelationFile file_of(Relation relation) {
 #else
     return {relation->rd_node.spcNode, relation->rd_node.dbNode, relation->rd_node.relNode};
 #endif
+}
+
+// A page of a relation that was once in this buffer, and most probably still is.
+inline Buffer read_again(Relation relation, BlockNumber block, Buffer recent) {
+    if (recent == InvalidBuffer)
+        return ReadBuffer(relation, block);
+#if PG_VERSION_NUM >= 160000
+    const bool there = ReadRecentBuffer(relation->rd_locator, MAIN_FORKNUM, block, recent);
+#else
+    const bool there = ReadRecentBuffer(relation->rd_node, MAIN_FORKNUM, block, recent);
+#endif
+    return there ? recent : ReadBuffer(relation, block);
 }
 
 // Whether the current user owns a relation.

@@ -190,7 +190,7 @@ AttrNumber numbered_column(const Home &home, Relation rel, const std::string &co
     if (type != TEXTOID && type != VARCHAROID)
         throw Failure(Condition::undefined_column, "table " + table + " has no text column \"" + column + "\"", "",
                       "Its number_trigger() takes the name of the column first.");
-    check_owner_may_count(owner_may_draw(rel, home.counters_table), rel);
+    check_owner_may_count(owner_may_draw(rel, home.counters_table), rel, home);
     return static_cast<AttrNumber>(number);
 }
 

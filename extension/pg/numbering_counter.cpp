@@ -24,22 +24,31 @@ namespace {
 using core::Condition;
 using core::Failure;
 
-// Where a counter's row is.
-struct Root {
-    ItemPointerData tid;
-    bool known;
-};
+using RootPtr = std::shared_ptr<row::Root>;
 
-Root &root_of(Oid table, const std::string &prefix, const std::string &period) {
-    static std::unordered_map<std::string, Root> roots;
+RootPtr root_of(Oid table, const std::string &prefix, const std::string &period) {
+    static std::unordered_map<std::string, RootPtr> roots;
     static uint64_t seen = 0;
+    // Numbers come many to a series and period.
+    static struct {
+        Oid table;
+        std::string prefix, period;
+        RootPtr root;
+    } recent;
     if (seen != relation_changes()) {
         roots.clear();
+        recent.root.reset();
         seen = relation_changes();
     }
+    if (recent.root && recent.table == table && recent.prefix == prefix && recent.period == period)
+        return recent.root;
     std::string key(reinterpret_cast<const char *>(&table), sizeof table);
     key.append(prefix).append(1, ' ').append(period);
-    return roots[key];
+    RootPtr &root = roots[key];
+    if (!root)
+        root = std::make_shared<row::Root>();
+    recent = {table, prefix, period, root};
+    return root;
 }
 
 enum class Change { take, raise };
@@ -61,8 +70,8 @@ TransactionId changed_by(HeapTupleHeader version) {
     return TransactionIdIsInProgress(changer) ? changer : InvalidTransactionId;
 }
 
-void change_row(Oid table, row::Key key, int64 initial, Root *root, Request *request) {
-    Relation rel = row::open(table);
+void change_row(Oid table, row::Key key, int64 initial, row::Root *root, Request *request) {
+    Relation rel = row::open(table, *root);
     Buffer buffer;
     ItemPointerData tid;
     HeapTupleHeader version;
@@ -71,8 +80,8 @@ void change_row(Oid table, row::Key key, int64 initial, Root *root, Request *req
     for (;;) {
         CHECK_FOR_INTERRUPTS();
         if (!root->known)
-            row::find_or_insert(rel, key, initial, &root->tid);
-        version = row::fetch(rel, key, &root->tid, BUFFER_LOCK_EXCLUSIVE, &buffer, &tid);
+            row::find_or_insert(rel, key, initial, root);
+        version = row::fetch(rel, key, root, BUFFER_LOCK_EXCLUSIVE, &buffer, &tid);
         root->known = version != nullptr;
         if (!version)
             continue;
@@ -95,11 +104,11 @@ void change_row(Oid table, row::Key key, int64 initial, Root *root, Request *req
 }
 
 // The last number in the newest version that is committed, or our own.
-bool read_newest(Relation rel, row::Key key, Root *root, ItemPointer tid, int64 *last) {
-    Buffer buffer = ReadBuffer(rel, ItemPointerGetBlockNumber(&root->tid));
+bool read_newest(Relation rel, row::Key key, row::Root *root, ItemPointer tid, int64 *last) {
+    Buffer buffer = root->buffer = read_again(rel, ItemPointerGetBlockNumber(&root->tid), root->buffer);
     heap_page_prune_opt(rel, buffer);
     ReleaseBuffer(buffer);
-    HeapTupleHeader version = row::fetch(rel, key, &root->tid, BUFFER_LOCK_SHARE, &buffer, tid);
+    HeapTupleHeader version = row::fetch(rel, key, root, BUFFER_LOCK_SHARE, &buffer, tid);
     if (!version)
         return false;
     *last = *row::counter_of(version);
@@ -107,15 +116,15 @@ bool read_newest(Relation rel, row::Key key, Root *root, ItemPointer tid, int64 
     return true;
 }
 
-bool advance_row(Oid table, row::Key key, int64 initial, Root *root, int64 by, int64 at_least, GaplessRow *result) {
-    Relation rel = row::open(table);
+bool advance_row(Oid table, row::Key key, int64 initial, row::Root *root, int64 by, int64 at_least, GaplessRow *result) {
+    Relation rel = row::open(table, *root);
     ItemPointerData tid;
     int64 last;
     bool advanced = false;
     for (;;) {
         CHECK_FOR_INTERRUPTS();
         if (!root->known)
-            row::find_or_insert(rel, key, initial, &root->tid);
+            row::find_or_insert(rel, key, initial, root);
         root->known = read_newest(rel, key, root, &tid, &last);
         if (!root->known)
             continue;
@@ -130,15 +139,15 @@ bool advance_row(Oid table, row::Key key, int64 initial, Root *root, int64 by, i
 }
 
 // The newest version is our own since advance_row(): what happens to it is what happens to this transaction.
-void rewrite_row(Oid table, row::Key key, Root *root, int64 last) {
-    Relation rel = row::open(table);
+void rewrite_row(Oid table, row::Key key, row::Root *root, int64 last) {
+    Relation rel = row::open(table, *root);
     Buffer buffer;
     ItemPointerData tid;
     HeapTupleHeader version = nullptr;
     if (root->known)
-        version = row::fetch(rel, key, &root->tid, BUFFER_LOCK_EXCLUSIVE, &buffer, &tid);
-    if (!version && (root->known = row::find_root(rel, key, &root->tid)))
-        version = row::fetch(rel, key, &root->tid, BUFFER_LOCK_EXCLUSIVE, &buffer, &tid);
+        version = row::fetch(rel, key, root, BUFFER_LOCK_EXCLUSIVE, &buffer, &tid);
+    if (!version && (root->known = row::find_root(rel, key, root)))
+        version = row::fetch(rel, key, root, BUFFER_LOCK_EXCLUSIVE, &buffer, &tid);
     if (!version)
         row::refuse_changed(key.prefix);
     row::write_logged(rel, buffer, row::counter_of(version), last);
@@ -166,11 +175,10 @@ row::Rows rows_of(Oid table, const std::string &prefix) {
 Request change(const Home &home, const std::string &prefix, const std::string &period, int64_t initial,
                Change kind, int64_t amount) {
     Request request{kind, amount, 0, false};
-    Root known = root_of(home.counters_table, prefix, period);
+    const RootPtr root = root_of(home.counters_table, prefix, period);
     const row::Key key = key_of(prefix, period);
     const Oid table = home.counters_table;
-    call([=, &request, &known] { change_row(table, key, initial, &known, &request); });
-    root_of(home.counters_table, prefix, period) = known;
+    call([=, &request, place = root.get()] { change_row(table, key, initial, place, &request); });
     return request;
 }
 
@@ -204,22 +212,20 @@ std::optional<int64_t> counter_peek(const Home &home, const std::string &prefix,
 std::optional<GaplessRow> counter_advance(const Home &home, const std::string &prefix, const std::string &period,
                                           int64_t start, int64_t by, int64_t at_least) {
     GaplessRow row{0, 0};
-    Root known = root_of(home.counters_table, prefix, period);
+    const RootPtr root = root_of(home.counters_table, prefix, period);
     const row::Key key = key_of(prefix, period);
     const Oid table = home.counters_table;
     const bool advanced =
-        call([=, &known, &row] { return advance_row(table, key, start - 1, &known, by, at_least, &row); });
-    root_of(home.counters_table, prefix, period) = known;
+        call([=, &row, place = root.get()] { return advance_row(table, key, start - 1, place, by, at_least, &row); });
     if (!advanced && by > 0)
         throw_exhausted(prefix, period, row.before);
     return advanced ? std::optional(row) : std::nullopt;
 }
 
 void counter_rewrite(Oid counters_table, const std::string &prefix, const std::string &period, int64_t last) {
-    Root known = root_of(counters_table, prefix, period);
+    const RootPtr root = root_of(counters_table, prefix, period);
     const row::Key key = key_of(prefix, period);
-    call([=, &known] { rewrite_row(counters_table, key, &known, last); });
-    root_of(counters_table, prefix, period) = known;
+    call([=, place = root.get()] { rewrite_row(counters_table, key, place, last); });
 }
 
 bool counter_exists(Oid counters_table, const std::string &prefix) {

@@ -9,9 +9,12 @@ extern "C" {
 #include <access/xact.h>
 #include <catalog/pg_type.h>
 #include <executor/spi.h>
+#include <miscadmin.h>
 #include <storage/lmgr.h>
+#include <utils/builtins.h>
 #include <utils/date.h>
 #include <utils/datetime.h>
+#include <utils/lsyscache.h>
 }
 
 namespace ticketflow::pg::numbering {
@@ -48,7 +51,7 @@ core::Date date_of_row(const TriggerData &data, const Binding &binding, const Se
     if (binding.at)
         value = heap_getattr(row_of(data), binding.at, RelationGetDescr(data.tg_relation), &isnull);
     if (isnull)
-        return date_of(call([] { return GetCurrentTransactionStartTimestamp(); }), series);
+        return date_of(GetCurrentTransactionStartTimestamp(), series);
     if (TupleDescAttr(RelationGetDescr(data.tg_relation), binding.at - 1)->atttypid != DATEOID)
         return date_of(DatumGetTimestampTz(value), series);
     core::Date date;
@@ -59,9 +62,7 @@ core::Date date_of_row(const TriggerData &data, const Binding &binding, const Se
     return date;
 }
 
-} // namespace
-
-Choice choose(const Home &home, const Binding &binding, const TriggerData &data) {
+Choice read_choice(const Home &home, const Binding &binding, const TriggerData &data) {
     Choice choice;
     std::string prefix = binding.series, queue, category;
     const Scope *by_queue = nullptr, *by_category = nullptr;
@@ -75,27 +76,49 @@ Choice choose(const Home &home, const Binding &binding, const TriggerData &data)
                 prefix = scope->prefix;
     }
     choice.series = home.find(prefix.empty() ? home.default_prefix : prefix);
+    const core::Mask &mask = choice.series->mask;
     choice.parts.prefix = choice.series->prefix;
-    if (choice.series->mask.has(core::Mask::Kind::queue))
+    if (mask.has(core::Mask::Kind::queue))
         choice.parts.queue = by_queue && !by_queue->code.empty()
                                  ? by_queue->code
                                  : core::code_from(value_of(data.tg_relation, row_of(data), binding.queue));
-    if (choice.series->mask.has(core::Mask::Kind::category))
+    if (mask.has(core::Mask::Kind::category))
         choice.parts.category =
             by_category && !by_category->code.empty()
                 ? by_category->code
                 : core::code_from(value_of(data.tg_relation, row_of(data), binding.category));
     choice.parts.date = date_of_row(data, binding, *choice.series);
     choice.period = choice.series->period_of(choice.parts.date);
+    if (!choice.series->permute_key)
+        choice.stem = mask.stem(choice.parts);
     return choice;
 }
 
-void check_owner_may_count(bool may_count, Relation rel) {
-    if (!may_count)
-        throw Failure(Condition::insufficient_privilege,
-                      std::string("permission denied to number table \"") + RelationGetRelationName(rel) + "\"",
-                      "Its owner needs the UPDATE privilege on the ticket_counters that it counts in.",
-                      "Grant it to the owner of the table, or put the table into the schema of a desk of the owner's.");
+} // namespace
+
+ChoicePtr choose(const Home &home, const Binding &binding, const TriggerData &data) {
+    const bool same_home = &home == binding.home.get();
+    if (same_home && binding.recent && date_of_row(data, binding, *binding.recent->series) == binding.recent->parts.date)
+        return binding.recent;
+    const ChoicePtr choice = std::make_shared<const Choice>(read_choice(home, binding, data));
+    const core::Mask &mask = choice->series->mask;
+    if (same_home && home.scopes.empty() && !mask.has(core::Mask::Kind::queue) && !mask.has(core::Mask::Kind::category))
+        binding.recent = choice;
+    return choice;
+}
+
+void check_owner_may_count(bool may_count, Relation rel, const Home &home) {
+    if (may_count)
+        return;
+    const Oid counters = home.counters_table;
+    const char *const grant = call([=] {
+        return psprintf("GRANT UPDATE ON %s TO %s;", quote_qualified_identifier(get_namespace_name(get_rel_namespace(counters)), get_rel_name(counters)),
+                        quote_identifier(GetUserNameFromId(rel->rd_rel->relowner, false)));
+    });
+    throw Failure(Condition::insufficient_privilege,
+                  std::string("permission denied to number table \"") + RelationGetRelationName(rel) + "\"",
+                  "Its owner needs the UPDATE privilege on the ticket_counters that it counts in, which others count in as well.",
+                  std::string("Who may grant it says: ") + grant + " Or put the table into the schema of a desk of the owner's.");
 }
 
 void check_fits(const std::string &number, const Binding &binding) {
@@ -109,6 +132,17 @@ void check_fits(const std::string &number, const Binding &binding) {
 }
 
 namespace {
+
+std::string written(const Choice &choice, int64_t value) {
+    if (choice.stem) {
+        std::string number = *choice.stem;
+        core::append_padded(number, value, choice.series->mask.width());
+        return number;
+    }
+    core::NumberParts parts = choice.parts;
+    parts.number = value;
+    return written(*choice.series, choice.period, std::move(parts));
+}
 
 // Raises the series to what is in the table: numbers that came while no trigger fired (a restore, a replica).
 void catch_up(const Home &home, const TriggerData &data, const Binding &binding, const Choice &choice) {
@@ -126,19 +160,15 @@ void catch_up(const Home &home, const TriggerData &data, const Binding &binding,
 
 } // namespace
 
-std::string draw_free(const Home &home, const TriggerData &data, const Binding &binding, Choice &choice) {
-    const std::string &period = choice.period;
+std::string draw_free(const Home &home, const TriggerData &data, const Binding &binding, const Choice &choice) {
     const Oid counters = home.counters_table;
-    const core::Mask &mask = choice.series->mask;
-    const bool plain = !choice.series->permute_key && mask.tokens().back().kind == core::Mask::Kind::number;
     Relation locked = nullptr;
     bool caught_up = false;
     for (;;) {
-        choice.parts.number = take(home, *choice.series, period, 1);
-        const std::string number = written(*choice.series, period, choice.parts);
+        const int64_t value = take(home, *choice.series, choice.period, 1);
+        const std::string number = written(choice, value);
         check_fits(number, binding);
-        if (!is_taken(data.tg_relation, binding, number, choice.parts.number,
-                      plain ? mask.digits(choice.parts.number) : 0)) {
+        if (!is_taken(data.tg_relation, binding, number, value, choice.stem ? number.size() - choice.stem->size() : 0)) {
             if (locked)
                 call([locked] {
                     UnlockPage(locked, 1, ExclusiveLock);

@@ -122,11 +122,11 @@ int64 first_value(Relation rel, Key key, int64 initial) {
     return initial;
 }
 
-void insert_frozen(Relation rel, Key key, int64 last, ItemPointer root) {
+void insert_frozen(Relation rel, Key key, int64 last, Root *root) {
     HeapTuple tuple = form_row(rel, key, last);
     heap_insert(rel, tuple, GetCurrentCommandId(true), HEAP_INSERT_FROZEN, nullptr);
     insert_index_entries(rel, tuple);
-    *root = tuple->t_self;
+    root->tid = tuple->t_self;
 }
 
 // A row that ADD COLUMN left behind stores no counter that could be changed in place.
@@ -134,13 +134,18 @@ bool stores_all(HeapTuple tuple) {
     return HeapTupleHeaderGetNatts(tuple->t_data) >= 3 && tuple->t_len >= tuple->t_data->t_hoff + sizeof(int64);
 }
 
-bool has_text(Relation rel, HeapTuple tuple, AttrNumber column, const char *wanted) {
-    bool isnull;
-    struct varlena *value = reinterpret_cast<struct varlena *>(
-        DatumGetPointer(heap_getattr(tuple, column, RelationGetDescr(rel), &isnull)));
-    return !VARATT_IS_EXTERNAL(value) && !VARATT_IS_COMPRESSED(value) &&
-           VARSIZE_ANY_EXHDR(value) == strlen(wanted) &&
-           memcmp(VARDATA_ANY(value), wanted, VARSIZE_ANY_EXHDR(value)) == 0;
+// Whether a row that stores all of its first three columns is of this key.
+bool is_of(HeapTuple tuple, Key key) {
+    char *at = reinterpret_cast<char *>(tuple->t_data) + tuple->t_data->t_hoff + sizeof(int64);
+    for (const char *wanted : {key.prefix, key.period}) {
+        at = reinterpret_cast<char *>(att_align_pointer(at, TYPALIGN_INT, -1, at));
+        const size_t length = strlen(wanted);
+        if (VARATT_IS_EXTERNAL(at) || VARATT_IS_COMPRESSED(at) || VARSIZE_ANY_EXHDR(at) != length ||
+            memcmp(VARDATA_ANY(at), wanted, length) != 0)
+            return false;
+        at += VARSIZE_ANY(at);
+    }
+    return true;
 }
 
 } // namespace
@@ -177,7 +182,7 @@ void refuse_changed(const char *prefix) {
                       "Do not update ticket_counters by hand; use resync_ticket_numbers().");
 }
 
-bool find_root(Relation rel, Key key, ItemPointer root) {
+bool find_root(Relation rel, Key key, Root *root) {
     ScanKeyData keys[2];
     ScanKeyInit(&keys[0], kPrefix, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(key.prefix));
     ScanKeyInit(&keys[1], kPeriod, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(key.period));
@@ -186,20 +191,20 @@ bool find_root(Relation rel, Key key, ItemPointer root) {
     const bool found = HeapTupleIsValid(tuple);
     if (found) {
         OffsetNumber roots[MaxHeapTuplesPerPage];
-        *root = tuple->t_self;
-        Buffer buffer = ReadBuffer(rel, ItemPointerGetBlockNumber(root));
+        root->tid = tuple->t_self;
+        Buffer buffer = ReadBuffer(rel, ItemPointerGetBlockNumber(&root->tid));
         LockBuffer(buffer, BUFFER_LOCK_SHARE);
         heap_get_root_tuples(BufferGetPage(buffer), roots);
         UnlockReleaseBuffer(buffer);
-        const OffsetNumber offset = roots[ItemPointerGetOffsetNumber(root) - 1];
+        const OffsetNumber offset = roots[ItemPointerGetOffsetNumber(&root->tid) - 1];
         if (OffsetNumberIsValid(offset))
-            ItemPointerSetOffsetNumber(root, offset);
+            ItemPointerSetOffsetNumber(&root->tid, offset);
     }
     systable_endscan(scan);
     return found;
 }
 
-void find_or_insert(Relation rel, Key key, int64 initial, ItemPointer root) {
+void find_or_insert(Relation rel, Key key, int64 initial, Root *root) {
     if (find_root(rel, key, root))
         return;
     // Held for the insert only: nobody waits for a transaction.
@@ -209,17 +214,17 @@ void find_or_insert(Relation rel, Key key, int64 initial, ItemPointer root) {
     UnlockPage(rel, 0, ExclusiveLock);
 }
 
-HeapTupleHeader fetch(Relation rel, Key key, ItemPointer root, int mode, Buffer *buffer, ItemPointer tid) {
+HeapTupleHeader fetch(Relation rel, Key key, Root *root, int mode, Buffer *buffer, ItemPointer tid) {
     HeapTupleData tuple;
-    *tid = *root;
-    *buffer = ReadBuffer(rel, ItemPointerGetBlockNumber(root));
+    *tid = root->tid;
+    *buffer = root->buffer = read_again(rel, ItemPointerGetBlockNumber(tid), root->buffer);
     LockBuffer(*buffer, mode);
     if (heap_hot_search_buffer(tid, rel, *buffer, SnapshotSelf, &tuple, nullptr, true)) {
         if (!stores_all(&tuple)) {
             UnlockReleaseBuffer(*buffer);
             refuse(rel);
         }
-        if (has_text(rel, &tuple, kPrefix, key.prefix) && has_text(rel, &tuple, kPeriod, key.period))
+        if (is_of(&tuple, key))
             return tuple.t_data;
     }
     UnlockReleaseBuffer(*buffer);

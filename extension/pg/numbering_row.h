@@ -6,6 +6,7 @@
 #include "pg/compat.h"
 
 extern "C" {
+#include <access/table.h>
 #include <storage/bufmgr.h>
 #include <storage/itemptr.h>
 }
@@ -16,21 +17,32 @@ struct Key {
     const char *prefix, *period;
 };
 
+// Where a row was found. A row's root is where its index entry points to; it stays there while versions of the row come and
+// go, as long as they find room in its page.
+struct Root {
+    bool known = false;
+    ItemPointerData tid{};
+    Buffer buffer = InvalidBuffer; // where its page was
+};
+
 // Opens a table of counters that is locked already, and sees that it is one.
 Relation open(Oid table);
+// The same; a table whose row is known was seen to be one, and when it changes, nothing is known any more.
+inline Relation open(Oid table, const Root &root) {
+    return root.known ? table_open(table, NoLock) : open(table);
+}
 [[noreturn]] void refuse(Relation rel);
 // What changes a counter by hand leaves a row that cannot be counted in.
 [[noreturn]] void refuse_changed(const char *prefix);
 
-// A row's root is where its index entry points to; it stays there while versions of the row come and go, as long as
-// they find room in its page.
-bool find_root(Relation rel, Key key, ItemPointer root);
+// False where there is no row.
+bool find_root(Relation rel, Key key, Root *root);
 // Makes the row where there is none, visible at once to everybody and whatever becomes of the transaction.
-void find_or_insert(Relation rel, Key key, int64 initial, ItemPointer root);
+void find_or_insert(Relation rel, Key key, int64 initial, Root *root);
 
 // The version of a row that is committed or our own. Null where root leads to no row of this key. The buffer is locked in the
 // given mode and pinned then; tid says where in it the version is.
-HeapTupleHeader fetch(Relation rel, Key key, ItemPointer root, int mode, Buffer *buffer, ItemPointer tid);
+HeapTupleHeader fetch(Relation rel, Key key, Root *root, int mode, Buffer *buffer, ItemPointer tid);
 // The counter in a version of a row.
 int64 *counter_of(HeapTupleHeader version);
 

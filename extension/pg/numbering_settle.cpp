@@ -61,6 +61,9 @@ SPIPlanPtr plan_for(Relation rel, const Binding &binding) {
 
 // Gives the row that waits under this placeholder its number, with the rights of the table's owner: whoever may insert a row
 // gets its number. False where the row is gone.
+// Not by become(): a table may have deferred triggers, which a security-restricted operation refuses, and an owner under
+// FORCE ROW LEVEL SECURITY would not see the row. Nor past the executor: the table's statement triggers, transition tables and
+// UPDATE OF lists need it.
 bool replace_placeholder(const TriggerData &data, const Binding &binding, const std::string &pending,
                          const std::string &number) {
     Relation rel = data.tg_relation;
@@ -107,14 +110,14 @@ TICKETFLOW_FUNCTION(ticketflow_numbering_settle) {
     const std::string pending = value_of(data->tg_relation, data->tg_trigtuple, binding->column);
     if (!is_placeholder(pending))
         return PointerGetDatum(nullptr);
-    check_owner_may_count(binding->may_count, data->tg_relation);
+    check_owner_may_count(binding->may_count, data->tg_relation, *binding->home);
     const HomePtr home = lock_counters(binding->home);
-    Choice choice = choose(*home, *binding, *data);
-    const std::string number = draw_free(*home, *data, *binding, choice);
+    const ChoicePtr choice = choose(*home, *binding, *data);
+    const std::string number = draw_free(*home, *data, *binding, *choice);
     // A row that was deleted again needs no number, and a gapless series must not lose one.
     if (!replace_placeholder(*data, *binding, pending, number) &&
-        choice.series->mode == Mode::gapless)
-        gapless_give_back(*home, choice.series->prefix, choice.period);
+        choice->series->mode == Mode::gapless)
+        gapless_give_back(*home, choice->series->prefix, choice->period);
     return PointerGetDatum(nullptr);
 }
 

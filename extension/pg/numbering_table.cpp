@@ -2,6 +2,8 @@
 
 #include "pg/compat.h"
 
+#include <vector>
+
 extern "C" {
 #include <access/genam.h>
 #include <access/heapam.h>
@@ -187,14 +189,32 @@ bool index_has(Relation rel, const Binding &binding, const std::string &low, con
 // this as well.
 constexpr int64_t kWindow = 1000;
 struct Window {
+    Oid table;
+    std::string stem;
+    size_t digits;
     int64_t from, until;
+    bool is_of(Oid other, std::string_view number, size_t other_digits) const {
+        return table == other && digits == other_digits && number.substr(0, number.size() - digits) == stem;
+    }
 };
-std::unordered_map<std::string, Window> windows;
+// The latest found first: rows come many to a series and period.
+constexpr size_t kMostWindows = 64;
+std::vector<Window> windows;
 uint64_t windows_changes = 0;
 
-std::string with_digits(std::string stem, int64_t value, size_t digits) {
-    const std::string text = std::to_string(value);
-    return stem.append(digits - text.size(), '0').append(text);
+// Null where there is none.
+Window *window_of(Oid table, std::string_view number, size_t digits) {
+    if (windows_changes != relation_changes()) {
+        windows.clear();
+        windows_changes = relation_changes();
+    }
+    for (size_t i = 0; i < windows.size(); ++i)
+        if (windows[i].is_of(table, number, digits)) {
+            if (i > 0)
+                std::swap(windows[0], windows[i]);
+            return &windows[0];
+        }
+    return nullptr;
 }
 
 } // namespace
@@ -204,23 +224,25 @@ bool is_taken(Relation rel, const Binding &binding, const std::string &number, i
         return false;
     if (digits == 0)
         return index_has(rel, binding, number, number);
-    if (windows_changes != relation_changes()) {
-        windows.clear();
-        windows_changes = relation_changes();
-    }
-    const std::string stem = number.substr(0, number.size() - digits);
     const Oid table = RelationGetRelid(rel);
-    std::string key(reinterpret_cast<const char *>(&table), sizeof table);
-    key.append(stem).append(1, static_cast<char>(digits));
-    const auto found = windows.find(key);
-    if (found != windows.end() && found->second.from <= value && value <= found->second.until)
+    const Window *const known = window_of(table, number, digits);
+    if (known && known->from <= value && value <= known->until)
         return false;
     // The last of this thousand has as many digits, since both reach to the same power of ten.
     const int64_t last = value - value % kWindow + kWindow - 1;
-    const std::string last_text = digits >= 3 ? with_digits(stem, last, digits) : number;
-    if (last_text == number || index_has(rel, binding, number, last_text))
+    const std::string stem = number.substr(0, number.size() - digits);
+    std::string last_text = stem;
+    core::append_padded(last_text, last, static_cast<int>(digits));
+    if (digits < 3 || last_text == number || index_has(rel, binding, number, last_text))
         return index_has(rel, binding, number, number);
-    windows[key] = {value, last};
+    Window *window = window_of(table, number, digits);
+    if (!window) {
+        if (windows.size() == kMostWindows)
+            windows.pop_back();
+        window = &*windows.insert(windows.begin(), Window{table, stem, digits, 0, 0});
+    }
+    window->from = value;
+    window->until = last;
     return false;
 }
 

@@ -13,6 +13,9 @@ extern "C" {
 
 namespace ticketflow::pg::numbering {
 
+struct Choice;
+using ChoicePtr = std::shared_ptr<const Choice>;
+
 struct Binding {
     AttrNumber column = 0, at = 0, queue = 0, category = 0;
     std::string series;      // prefix; empty where the row or the home decides
@@ -22,6 +25,7 @@ struct Binding {
     bool may_count = false;  // its owner may draw numbers there
     bool settles_at_commit = false; // the table has the deferred trigger that gapless numbers wait for
     std::string column_name;
+    mutable ChoicePtr recent; // what choose() found, where it holds for each row of that day
 };
 using BindingPtr = std::shared_ptr<const Binding>;
 

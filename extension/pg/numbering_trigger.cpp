@@ -16,16 +16,23 @@ namespace ticketflow::pg::numbering {
 
 namespace {
 
+// What heap_modify_tuple() makes, without its arrays in allocated memory.
 Datum with_number(const TriggerData &data, const Binding &binding, const std::string &number) {
-    const char *text = number.c_str();
-    const AttrNumber number_column = binding.column;
-    HeapTuple row = row_of(data);
+    const char *const text = number.data();
+    const int length = static_cast<int>(number.size()), column = binding.column - 1;
+    const HeapTuple row = row_of(data);
     const TupleDesc columns = RelationGetDescr(data.tg_relation);
     return PointerGetDatum(call([=] {
-        int column = number_column;
-        Datum value = CStringGetTextDatum(text);
-        bool isnull = false;
-        return heap_modify_tuple_by_cols(row, columns, 1, &column, &value, &isnull);
+        Datum values[MaxHeapAttributeNumber];
+        bool nulls[MaxHeapAttributeNumber];
+        heap_deform_tuple(row, columns, values, nulls);
+        values[column] = PointerGetDatum(cstring_to_text_with_len(text, length));
+        nulls[column] = false;
+        HeapTuple numbered = heap_form_tuple(columns, values, nulls);
+        numbered->t_data->t_ctid = row->t_data->t_ctid;
+        numbered->t_self = row->t_self;
+        numbered->t_tableOid = row->t_tableOid;
+        return numbered;
     }));
 }
 
@@ -60,7 +67,7 @@ TICKETFLOW_FUNCTION(ticketflow_numbering_trigger) {
     check_called_right(fcinfo);
     const TriggerData &data = *reinterpret_cast<TriggerData *>(fcinfo->context);
     const BindingPtr binding = binding_of(data);
-    check_owner_may_count(binding->may_count, data.tg_relation);
+    check_owner_may_count(binding->may_count, data.tg_relation, *binding->home);
     const std::string given = value_of(data.tg_relation, row_of(data), binding->column);
     const bool is_update = TRIGGER_FIRED_BY_UPDATE(data.tg_event);
     if (is_update && !given.empty() &&
@@ -72,14 +79,14 @@ TICKETFLOW_FUNCTION(ticketflow_numbering_trigger) {
         return PointerGetDatum(row_of(data));
     }
     const HomePtr home = lock_counters(binding->home);
-    Choice choice = choose(*home, *binding, data);
+    const ChoicePtr choice = choose(*home, *binding, data);
     // In a transaction that goes on, a gapless series is left to the others until the commit.
-    if (choice.series->mode == Mode::gapless && binding->settles_at_commit && !is_update &&
-        IsTransactionBlock() && !gapless_holds(*home, choice.series->prefix)) {
+    if (choice->series->mode == Mode::gapless && binding->settles_at_commit && !is_update &&
+        IsTransactionBlock() && !gapless_holds(*home, choice->series->prefix)) {
         const std::string pending = placeholder();
         check_fits(pending, *binding);
         gapless_postpone();
         return with_number(data, *binding, pending);
     }
-    return with_number(data, *binding, draw_free(*home, data, *binding, choice));
+    return with_number(data, *binding, draw_free(*home, data, *binding, *choice));
 }

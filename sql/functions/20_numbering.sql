@@ -63,10 +63,13 @@ BEGIN
       USING ERRCODE = 'invalid_parameter_value', HINT = 'Give one of team_id and category.';
   ELSIF NOT EXISTS (SELECT FROM teams t WHERE t.id = team_id) AND NOT EXISTS (SELECT FROM task_categories c WHERE c.category = assign_ticket_series.category) THEN
     RAISE EXCEPTION 'there is no % "%"', CASE its_scope WHEN 'queue' THEN 'team' ELSE 'category' END, its_value
-      USING ERRCODE = 'undefined_object';
+      USING ERRCODE = 'undefined_object', HINT = 'Teams are rows of teams, categories of task_categories.';
   ELSIF prefix IS NOT NULL AND NOT EXISTS (SELECT FROM ticket_series s WHERE s.prefix = assign_ticket_series.prefix) THEN
     RAISE EXCEPTION 'there is no ticket series "%"', prefix
       USING ERRCODE = 'undefined_object', HINT = 'Create it first: INSERT INTO ticket_series (prefix) VALUES (...).';
+  ELSIF code !~ '^[A-Za-z0-9]{1,10}$' THEN
+    RAISE EXCEPTION 'code "%" of a ticket series is not valid', code
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'A code is 1 to 10 ASCII letters and digits, for example LAN.';
   END IF;
   IF prefix IS NULL AND code IS NULL THEN
     DELETE FROM ticket_series_scopes s WHERE s.scope = its_scope AND s.value = its_value;
@@ -79,7 +82,7 @@ END
 $$ SET search_path FROM CURRENT;
 COMMENT ON FUNCTION assign_ticket_series(text, integer, text, text) IS
   'Lets a series number the tickets of a team or category; a team counts before a category, both before the default series. code '
-  'is what {queue} or {category} shows. Without prefix and code the assignment ends. Errors: 22023, 42704 no such team, category or series.';
+  'is what {queue} or {category} shows. Without prefix and code the assignment ends. Errors: 22023 bad code, or not one of team and category; 42704 no such team, category or series.';
 REVOKE ALL ON FUNCTION assign_ticket_series(text, integer, text, text) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION follow_ticket_scopes() RETURNS trigger

@@ -3,7 +3,7 @@
 \set ECHO none
 SET TimeZone = 'Asia/Tokyo';
 BEGIN;
-SELECT plan(110);
+SELECT plan(113);
 SET search_path = public, ticketflow;
 CREATE FUNCTION refusal(command text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE state text; message text; hint text;
@@ -13,6 +13,15 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
   GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
   RETURN state || CASE WHEN hint = '' THEN ' without a hint: ' ELSE ': ' END || message;
+END $$;
+CREATE FUNCTION hint_of(command text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE hint text;
+BEGIN
+  EXECUTE command;
+  RETURN 'accepted';
+EXCEPTION WHEN OTHERS THEN
+  GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+  RETURN hint;
 END $$;
 
 -- Drawing
@@ -187,6 +196,23 @@ ALTER TABLE ticket_counters DROP COLUMN note;
 SELECT is(next_ticket_number('HD2', '2026-05-05Z'), 'HD2-2026-0002', 'nor one that is gone');
 SELECT is(next_ticket_number('GAP', '2026-05-05Z'), 'GAP-2026-0002', 'in either mode');
 
+-- Gapless numbers, taken at once, of a table with deferred triggers and with triggers of statements
+CREATE TABLE billing.late (id serial PRIMARY KEY, n text UNIQUE);
+CREATE TABLE billing.heard (what text);
+CREATE FUNCTION billing.hear() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO billing.heard VALUES (TG_NAME); RETURN NULL; END $$;
+INSERT INTO ticket_series (prefix, mode) VALUES ('LATE', 'gapless');
+CREATE TRIGGER number BEFORE INSERT ON billing.late FOR EACH ROW EXECUTE FUNCTION number_trigger('n', 'LATE');
+CREATE CONSTRAINT TRIGGER settle AFTER INSERT ON billing.late DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+  WHEN (numbers_pending()) EXECUTE FUNCTION number_settle_trigger('n', 'LATE');
+CREATE CONSTRAINT TRIGGER deferred AFTER UPDATE ON billing.late DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION billing.hear();
+CREATE TRIGGER statement AFTER UPDATE OF n ON billing.late FOR EACH STATEMENT EXECUTE FUNCTION billing.hear();
+CREATE TRIGGER other AFTER UPDATE OF id ON billing.late FOR EACH ROW EXECUTE FUNCTION billing.hear();
+INSERT INTO billing.late DEFAULT VALUES;
+SET CONSTRAINTS billing.settle IMMEDIATE;
+SELECT matches((SELECT n FROM billing.late), '^LATE-\d{4}-0001$', 'a gapless number taken at once');
+SET CONSTRAINTS ALL IMMEDIATE;
+SELECT results_eq('SELECT what FROM billing.heard ORDER BY 1', ARRAY['deferred', 'statement'], 'fires what an UPDATE of that column fires');
+
 CREATE ROLE joe;
 CREATE SCHEMA joe AUTHORIZATION joe;
 SET LOCAL ROLE joe;
@@ -227,6 +253,8 @@ RESET ROLE;
 SET LOCAL search_path = public, ticketflow;
 SELECT is_empty('SELECT * FROM resync_ticket_numbers() WHERE last_number > 1000', 'tables of strangers raise no series');
 SELECT is(refusal($$SELECT * FROM resync_ticket_numbers('joe.t')$$), '42501: permission denied to number table "t"', 'not even by name');
+SELECT is(hint_of($$INSERT INTO joe.t DEFAULT VALUES$$),
+  'Who may grant it says: GRANT UPDATE ON ticketflow.ticket_counters TO joe; Or put the table into the schema of a desk of the owner''s.', 'the hint says what to grant');
 SELECT is(refusal($$SELECT * FROM resync_ticket_numbers('joe.u')$$), '42703: table "u" has no text column "nope"', 'nor one whose trigger names no column of it');
 
 SELECT * FROM finish();

@@ -1,7 +1,7 @@
 -- Ticket numbers of a desk: the default series, teams and categories, given numbers, aliases, a second desk, gapless.
 \set ECHO none
 BEGIN;
-SELECT plan(47);
+SELECT plan(48);
 SET search_path = public, ticketflow;
 CREATE FUNCTION refusal(command text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE state text; message text;
@@ -42,6 +42,7 @@ SELECT is(ticket('inc', NULL, 'incident'), 'INC-2026-0001', 'a category has its 
 SELECT is(ticket('both', NULL, 'incident', 7), 'NET-LAN-2026-002', 'the team comes first');
 SELECT is(ticket('desktop', NULL, 'incident', 8), 'INC-2026-0002', 'a team without a series leaves it to the category');
 SELECT is(refusal($$SELECT assign_ticket_series('NOPE', category => 'bug')$$), '42704: there is no ticket series "NOPE"', 'no such series');
+SELECT is(refusal($$SELECT assign_ticket_series('INC', category => 'bug', code => 'bü')$$), '22023: code "bü" of a ticket series is not valid', 'a code of other letters');
 SELECT is(refusal($$SELECT assign_ticket_series('INC', team_id => 99)$$), '42704: there is no team "99"', 'no such team');
 DELETE FROM teams WHERE id = 7;
 SELECT is_empty($$SELECT FROM ticket_series_scopes WHERE scope = 'queue'$$, 'an assignment goes with its team');

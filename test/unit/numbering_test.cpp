@@ -62,6 +62,10 @@ TEST(Mask, RendersTokens) {
     EXPECT_EQ(render("{YY}/{#}", 7, {2009, 1, 1}), "09/7");
     EXPECT_EQ(render("A {prefix}_{queue}.{category}:{##}", 1), "A TKT_GEN.GEN:01");
     EXPECT_EQ(render("{prefix}{check}-{###}", 572), "TKT4-572");
+    const NumberParts parts{"TKT", {2026, 3, 9}, 0, "", ""};
+    EXPECT_EQ(Mask("{prefix}-{YYYY}-{####}").stem(parts), "TKT-2026-");
+    EXPECT_EQ(Mask("{prefix}-{####}-{YYYY}").stem(parts), std::nullopt);
+    EXPECT_EQ(Mask("{prefix}{check}-{###}").stem(parts), std::nullopt);
 }
 
 TEST(Mask, RefusesWhatCannotBeANumber) {
