@@ -46,18 +46,25 @@ def crashed(server):
 # ---- damage
 
 def damage(pages, random):
-    """Returns the file with one to three pages not as they were written."""
+    """Returns the file with one to three pages, or a part of each page, not as they were written."""
     pages = list(pages)
+    how = random.randrange(6)
+    if how == 4:  # one bit of what each page holds
+        for at in range(1, len(pages)):
+            page = bytearray(pages[at])
+            page[random.randrange(24, max(25, int.from_bytes(page[12:14], "little")))] ^= 1 << random.randrange(8)
+            pages[at] = bytes(page)
+        return b"".join(pages)
+    if how == 5:  # neighbours in each other's place
+        return b"".join(pages[:1] + [pages[at + 1 if at % 2 and at + 1 < len(pages) else at - 1 if at % 2 == 0 else at] for at in range(1, len(pages))])
     for _ in range(random.randint(1, 3)):
-        at, how = random.randrange(len(pages)), random.randrange(5)
+        at = random.randrange(len(pages))
         page = bytearray(pages[at])
         if how == 0:
             page = bytearray(random.randbytes(8192))
         elif how == 1:  # torn: the second half is another page's
             page[4096:] = pages[random.randrange(len(pages))][4096:]
-        elif how == 2:
-            page[random.randrange(24, 8192)] ^= 1 << random.randrange(8)
-        elif how == 3:  # another page of the index in its place
+        elif how == 2:  # another page of the index in its place
             page = bytearray(pages[random.randrange(len(pages))])
         else:  # the header says nonsense
             page[random.randrange(8, 24)] = random.randrange(256)
