@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cstdint>
+#include <cstring>
 
 namespace ticketflow::http {
 
@@ -41,6 +42,28 @@ size_t utf8_length(std::string_view text) {
         (first == 0xF0 && byte(1) < 0x90) || (first == 0xF4 && byte(1) > 0x8F))
         return 0;
     return length;
+}
+
+// How many bytes at the start of text need no escape in JSON and are ASCII.
+size_t plain_run(std::string_view text) {
+    static constexpr auto kPlain = [] {
+        std::array<bool, 256> plain{};
+        for (size_t c = 0x20; c < 0x80; ++c)
+            plain[c] = c != '"' && c != '\\';
+        return plain;
+    }();
+    // Eight at a time: a byte's high bit is set where it is no ASCII, below 0x20, or one of the two (zero after the exclusive or).
+    constexpr uint64_t kOnes = 0x0101010101010101, kHigh = kOnes << 7;
+    size_t run = 0;
+    for (uint64_t word; run + sizeof word <= text.size(); run += sizeof word) {
+        std::memcpy(&word, text.data() + run, sizeof word);
+        uint64_t quote = word ^ (kOnes * '"'), backslash = word ^ (kOnes * '\\');
+        if (((word | (word - kOnes * 0x20) | (quote - kOnes) | (backslash - kOnes)) & kHigh) != 0)
+            break;
+    }
+    while (run < text.size() && kPlain[static_cast<unsigned char>(text[run])])
+        ++run;
+    return run;
 }
 
 } // namespace
@@ -143,17 +166,9 @@ bool valid_utf8(std::string_view text) {
 
 void append_json_quoted(std::string &out, std::string_view text) {
     static constexpr char kHex[] = "0123456789abcdef";
-    static constexpr auto kPlain = [] {
-        std::array<bool, 256> plain{};
-        for (size_t c = 0x20; c < 0x80; ++c)
-            plain[c] = c != '"' && c != '\\';
-        return plain;
-    }();
     out += '"';
     while (!text.empty()) {
-        size_t run = 0;
-        while (run < text.size() && kPlain[static_cast<unsigned char>(text[run])])
-            ++run;
+        size_t run = plain_run(text);
         out.append(text.data(), run);
         text.remove_prefix(run);
         if (text.empty())

@@ -84,6 +84,13 @@ TEST(HttpText, JsonQuotes) {
     EXPECT_EQ(json_quote("a\xff\xc3"), "\"a\xEF\xBF\xBD\xEF\xBF\xBD\"");
     EXPECT_EQ(json_quote("\xed\xa0\x80"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"") << "a surrogate is no character";
     EXPECT_EQ(json_quote(std::string("a\0b", 3)), "\"a\\u0000b\"");
+    // Every byte at every place of what is looked at eight bytes at a time.
+    for (int byte = 0; byte < 256; ++byte)
+        for (size_t at = 0; at < 20; ++at) {
+            std::string before(at, '~'), after(19 - at, ' ');
+            std::string alone = json_quote(std::string(1, char(byte)));
+            EXPECT_EQ(json_quote(before + char(byte) + after), '"' + before + alone.substr(1, alone.size() - 2) + after + '"') << byte << " at " << at;
+        }
 }
 
 TEST(HttpText, SqlQuotes) {
