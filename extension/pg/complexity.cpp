@@ -217,9 +217,14 @@ Arguments read_arguments(FunctionCallInfo fcinfo, Site &site) {
             a.details.push_back({kNames[i - 2], std::string(a.text[i]), {}});
     if (!PG_ARGISNULL(5))
         read_details(PG_GETARG_DATUM(5), a.details);
-    for (const Detail &detail : a.details)
-        if (detail.name == "sla_risk" && detail.number)
-            a.risk = *detail.number;
+    for (const Detail &detail : a.details) {
+        if (detail.name != "sla_risk")
+            continue;
+        if (!detail.number)
+            throw core::Failure(core::Condition::invalid_parameter_value, "sla_risk must be a number", {},
+                                "It is the share of the time until the due date that has passed, 0 to 1.");
+        a.risk = *detail.number;
+    }
     if (!PG_ARGISNULL(6))
         a.threshold = PG_GETARG_INT32(6);
     if (a.threshold < 0 || a.threshold > 100)

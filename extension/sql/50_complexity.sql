@@ -10,7 +10,7 @@ COMMENT ON FUNCTION @extschema@.complexity_score(text, text, text, text, text, j
   'weight and points, and the points add up to the score; whether a person should look now. details: further fields that the '
   'model knows ({"reassignments": 2}) and sla_risk (0 to 1). threshold: score from which to escalate, 0 to 100; urgency lowers it. '
   'model: from train_complexity(); null: the shipped one. All null where neither text nor a learned field says anything. The first '
-  '2,000 bytes of text and 64 kB of structure count. Errors: 22023 details or threshold, XX001 damaged model.';
+  '2,000 bytes of text and 64 kB of structure count; a value that the model does not know counts nothing. Errors: 22023 details, sla_risk or threshold, XX001 damaged model.';
 
 CREATE OR REPLACE FUNCTION @extschema@.complexity_effort(title text, description text, category text DEFAULT NULL,
   priority text DEFAULT NULL, severity text DEFAULT NULL, details jsonb DEFAULT NULL, threshold integer DEFAULT 70,

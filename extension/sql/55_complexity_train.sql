@@ -110,7 +110,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.train_complexity(text, text, jsonb) IS
   'Learns a model from the tickets that a SELECT returns (complexity_fit() says which columns) and keeps it as the next version of '
   'its name in the desk''s complexity_models. It is activated only if, on the newest fifth, its error is below the median''s and its '
-  'ranks correlate with the actual ones beyond chance; option activate = false keeps it in any case. The default query is the '
+  'ranks correlate with the actual ones beyond what chance gives once in a thousand times; option activate = false keeps it in any case. The default query is the '
   'desk''s resolved tickets with known effort. Progress comes as notices. Needs the right to write complexity_models. Errors: as '
   'complexity_fit(); 55000 no desk; 42602 name.';
 

@@ -2,8 +2,8 @@
 """Complexity against real effort, learned in the database on the older tickets and measured on the newer ones.
 
 Needs tickets_effort.tsv.gz and incidents.tsv.gz in TICKETFLOW_DATA or ../shared/data; skipped where they are absent. Run
-inside test/with_pg. Nothing was chosen on the rows that are measured here; the limits are what the project promises,
-save that of the incidents' ranks, which lies a little below the measured value."""
+inside test/with_pg. Nothing was chosen on the rows that are measured here; the limits lie a little below the
+measured values and keep what the project promises, save that of the incidents' ranks, measured at .600 where .60 is the goal."""
 import gzip
 import os
 import sys
@@ -73,10 +73,10 @@ def at_least(value, limit, what):
 with Scratch("desk", "public, ticketflow") as database:
     load(database, "tickets")
     rho, ratio = map(float, database.rows(TICKETS + PER_PROJECT)[-1])
-    at_least(rho, 0.40, "story points, mean rank correlation over 14 projects")
-    at_least(-ratio, -0.96, "story points, mean error over the median's")
+    at_least(rho, 0.41, "story points, mean rank correlation over 14 projects")
+    at_least(-ratio, -0.94, "story points, mean error over the median's")
     load(database, "incidents")
     rho, auc = map(float, database.rows(INCIDENTS + HOURS)[-1])
-    at_least(rho, 0.59, "incidents, rank correlation with hours to resolve")
+    at_least(rho, 0.595, "incidents, rank correlation with hours to resolve")
     at_least(auc, 0.77, "incidents, area under the curve for a missed SLA")
 done()

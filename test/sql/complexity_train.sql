@@ -23,8 +23,8 @@ SELECT is(report ->> 'unit', 'hours', 'hours are hours') FROM fitted;
 SELECT is((report ->> 'held_out')::int, 80, 'the newest fifth is held out') FROM fitted;
 SELECT is(md5(f.model), (SELECT md5(model) FROM complexity_fit('SELECT * FROM learned', '{"penalty": 20, "bits": 12}')), 'the same tickets give the same model') FROM fitted f;
 -- Also elsewhere, with another compiler, Eigen and PostgreSQL: pinned to the bit.
-SELECT is(md5(model), 'd68bc57736dd09d527f1e2b63a9f8b73', 'on every machine') FROM fitted;
-SELECT is(md5(model), 'c3d77d098741944f7f95ebc8ae6948ec', 'with groups and a chosen penalty too') FROM complexity_fit('SELECT * FROM learned', '{"group": "team", "bits": 12}');
+SELECT is(md5(model), '01b6359931cae6170b0eeba29662ad36', 'on every machine') FROM fitted;
+SELECT is(md5(model), 'ae577c5dcfd9673fbe97eff4c949f593', 'with groups and a chosen penalty too') FROM complexity_fit('SELECT * FROM learned', '{"group": "team", "bits": 12}');
 SELECT is(md5(f.model), (SELECT md5(model) FROM complexity_fit('SELECT * FROM learned ORDER BY random()', '{"penalty": 20, "bits": 12}')), 'in any order, where they tell a time') FROM fitted f;
 SELECT ok((complexity_score('Migrate the database', NULL, model => model)).score > (complexity_score('Reset the phone', NULL, model => model)).score + 40, 'it tells hard from easy') FROM fitted;
 SELECT ok((SELECT expected > 8 AND low <= expected AND expected <= high AND unit = 'hours' FROM fitted, complexity_effort('Migrate the database cluster', 'Please help', model => model)), 'and how many hours');

@@ -176,6 +176,18 @@ TEST(Complexity, WhatMustRiseRisesWhateverTheDeskDid) {
     EXPECT_NEAR(desk.report.rank_correlation, spearman(says, actual), 0.02);
 }
 
+TEST(Complexity, NoiseIsNotLearned) {
+    std::uint32_t state = 1;
+    const auto random = [&state](std::uint32_t n) { return (state = state * 1664525u + 1013904223u) / 65536 % n; };
+    for (int training = 0; training < 60; ++training) {
+        Desk desk;
+        for (int i = 0; i < 500; ++i)
+            desk.add(random(2) ? "mail down" : "disk full", {{"team", std::to_string(random(9)), {}}}, 1 + random(20));
+        desk.fit();
+        EXPECT_FALSE(desk.report.beats_baseline) << training << ": " << desk.report.rank_correlation;
+    }
+}
+
 TEST(Complexity, CalibrationIsOfTheScoresThatAreGiven) {
     // What words mean shows late, so that predictions made early lie close together; scores have the limits of later ones.
     const auto add = [](Desk &desk, int until) {

@@ -85,7 +85,7 @@ namespace ticketflow::core::complexity {
 // The rank of effort within the group, spread with heavier ends than a uniform one: groups of different pace and unit
 // become comparable and one ticket of 900 hours does not rule the fit.
 std::vector<double> Design::targets(const std::vector<int> &train) const {
-    constexpr double kUnit = 3.4641016151377544, kEnds = 0.6; // kUnit: variance 1 before the ends are stretched
+    constexpr double kMiddle = 2.07, kEnds = 10.8;
     std::vector<std::vector<double>> efforts(groups_.size());
     for (const int row : train)
         efforts[group_of(row)].push_back(effort(row));
@@ -97,8 +97,8 @@ std::vector<double> Design::targets(const std::vector<int> &train) const {
         const auto &values = efforts[group_of(row)];
         const auto [low, high] = std::equal_range(values.begin(), values.end(), effort(row));
         const double middle = static_cast<double>((low - values.begin()) + (high - values.begin())) / 2;
-        const double rank = (middle / static_cast<double>(values.size()) - 0.5) * kUnit;
-        target.push_back(rank * (1 + kEnds * std::fabs(rank)));
+        const double rank = middle / static_cast<double>(values.size()) - 0.5;
+        target.push_back(rank * (kMiddle + kEnds * std::fabs(rank)));
     }
     return target;
 }

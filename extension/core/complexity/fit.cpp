@@ -20,6 +20,13 @@ constexpr Penalty kColdPenalty = {20, 0}; // for other people's tickets: the bes
 constexpr int kRoughly = 20; // iterations that tell which penalty is better
 constexpr std::size_t kTelling = 10; // held-out tickets from which a group has a say
 
+// A rank correlation of n tickets that chance alone gives once in a thousand times (Fisher's transformation): a desk that
+// trains every week must not learn noise within years.
+double chance(double n) {
+    const double e = natural_exp(2 * 3.09 * 1.03 / std::sqrt(std::max(n - 3, 1.0)));
+    return (e - 1) / (e + 1);
+}
+
 std::vector<int> numbers_to(int n) {
     std::vector<int> all;
     for (int i = 0; i < n; ++i)
@@ -191,8 +198,7 @@ struct Trainer::State {
             off += std::fabs(100.0 * static_cast<double>(below) / n - score);
         }
         report.calibration_error = off / 9;
-        // A correlation that chance alone would give once in forty times is not good enough.
-        report.beats_baseline = report.error_ratio < 1 && report.rank_correlation > 2 / std::sqrt(n);
+        report.beats_baseline = report.error_ratio < 1 && report.rank_correlation > chance(n);
     }
 
     Penalty chosen() const { return {report.penalty, report.forgetting}; }
