@@ -186,8 +186,9 @@ Identity Authenticator::identify(const Request &request, long long now) {
     identity.issued = issued;
     json::value whole(claims);
     const auto *role = follow(whole, config_->jwt_role_claim);
-    bool named = role && role->is_string() && !role->as_string().empty();
-    identity.role = named ? std::string(role->as_string()) : config_->db_anon_role;
+    bool named = role && !(role->is_string() && role->as_string().empty());
+    // What is no string names a role as well, one that hardly exists: nobody is let in as anonymous for it.
+    identity.role = !named ? config_->db_anon_role : role->is_string() ? std::string(role->as_string()) : json::serialize(*role);
     if (identity.role == "none") // which would be no role at all, but the service's own login
         throw failure::bad_claims("The JWT role claim names no role");
     check_name(identity.user, "sub");

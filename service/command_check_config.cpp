@@ -1,6 +1,8 @@
 // ticketflow check-config: says whether a configuration is right and what it amounts to.
 #include "commands.h"
 #include "config.h"
+#include "jwk.h"
+#include "listener.h"
 
 #include <CLI/CLI.hpp>
 #include <iostream>
@@ -30,7 +32,10 @@ void register_check_config(CLI::App &app) {
             return;
         }
         try {
-            std::cout << dump_config(load_config(flags->file, flags->settings));
+            Config config = load_config(flags->file, flags->settings);
+            load_keys(config); // what `serve` reads before it listens
+            make_tls(config);
+            std::cout << dump_config(config);
         } catch (const ConfigError &error) {
             std::cerr << "ticketflow: " << error.what() << "\n";
             throw CLI::RuntimeError(2);

@@ -287,6 +287,8 @@ CASES = {
     "118 an empty role is none": get("/rpc/whoami", bearer({"role": "", "sub": "u2"}), json="anon"),
     "118 no role is anonymous": get("/rpc/whoami", bearer({"sub": "u2"}), json="anon"),
     "119 no such role": get("/rpc/whoami", bearer({"role": "nobody_at_all"}), status=401, json=error("22023", 'role "nobody_at_all" does not exist')),
+    "119 a number as role": get("/rpc/whoami", bearer({"role": 5}), status=401, json=error("22023", 'role "5" does not exist')),
+    "119 a list as role": get("/rpc/whoami", bearer({"role": ["agent"]}), status=401, json=error("22023", 'role "["agent"]" does not exist')),
     "119 a role that was not granted": get("/rpc/whoami", bearer({"role": "stranger"}), status=403, json=error("42501")),
     "121 preflight": ("OPTIONS", "/rpc/add", None, {"Origin": "http://x", "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "Foo,Bar"}, {"header": {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Methods": "GET, POST, PATCH, PUT, DELETE, OPTIONS, HEAD", "Access-Control-Allow-Headers": "Authorization, Foo, Bar, Accept, Accept-Language, Content-Language", "Access-Control-Max-Age": "86400"}}),
     "122 with an origin": get("/rpc/add?a=1&b=2", {"Origin": "http://x"}, header={"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Server, Transfer-Encoding, Range-Unit"}),

@@ -360,7 +360,10 @@ def test_commands(database):
     tap.equal(missing, [], "it explains every setting and its default")
     for name, arguments, wanted in (
             ("an unknown setting", ("-s", "nope=1"), 'unknown setting "nope"'), ("a word for a number", ("-s", "db-pool=x"), "expected an integer in 1..1000"),
-            ("a word not known", ("-s", "db-tx-end=x"), "expected one of commit|"), ("no file", ("/nowhere.conf",), "No such file")):
+            ("a word not known", ("-s", "db-tx-end=x"), "expected one of commit|"), ("no file", ("/nowhere.conf",), "No such file"),
+            ("a short secret", ("-s", "jwt-secret=short"), "32 bytes"), ("no key file", ("-s", "jwt-secret=@/nowhere"), "/nowhere"),
+            ("a key without a secret", ("-s", 'jwt-secret={"kty":"oct"}'), "jwt-secret"),
+            ("no certificate", ("-s", "server-tls-certificate=/nowhere", "-s", "server-tls-key=/nowhere"), "cannot use the certificate")):
         done = run("check-config", *arguments)
         tap.ok(done.returncode == 2 and wanted in done.stderr, f"check-config: {name}", done.stderr)
     tap.ok('db-pool = 7' in run("check-config", TICKETFLOW_DB_POOL="7").stdout, "the environment counts")
