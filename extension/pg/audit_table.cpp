@@ -1,4 +1,5 @@
 #include "pg/audit_table.h"
+#include "pg/audit_consent.h"
 #include "pg/desk.h"
 #include "pg/owner.h"
 
@@ -124,14 +125,6 @@ Oid find_log(Relation relation, Jsonb *options, const char *fallback) {
     return OidIsValid(log) && may_be_default(log, relation->rd_rel->relowner) ? log : InvalidOid;
 }
 
-// Anybody may put our trigger on a table of her own, a temporary one even: what that writes must not pass for the desk's.
-bool may_fill(Oid owner, Oid log) {
-    if (pg_class_aclcheck(log, owner, ACL_INSERT) == ACLCHECK_OK)
-        return true;
-    const Oid log_owner = owner_of(log);
-    return OidIsValid(log_owner) && has_privs_of_role(owner, log_owner);
-}
-
 Oid sequence_of(Oid log) {
     List *const sequences = getOwnedSequences(log);
     return sequences ? linitial_oid(sequences) : InvalidOid;
@@ -221,7 +214,7 @@ Table *describe(Relation relation, Jsonb *options, const char *fallback_log) {
     table->name_length = static_cast<uint32>(strlen(table->name));
     table->log = find_log(relation, options, fallback_log);
     if (OidIsValid(table->log)) {
-        table->log_closed = !may_fill(relation->rd_rel->relowner, table->log);
+        table->log_closed = !may_record(table->relation, table->log, table->name);
         table->log_schema = get_rel_namespace(table->log);
         table->sequence = sequence_of(table->log);
     }

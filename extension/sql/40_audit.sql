@@ -47,7 +47,6 @@ BEGIN
       USING ERRCODE = 'invalid_parameter_value', HINT = 'The key tells which row changed; leave it out of exclude and redact.';
   END IF;
   SELECT * INTO log_place FROM pg_catalog.pg_class c WHERE c.oid = COALESCE(log, @extschema@.audit_default_log(target));
-  PERFORM @extschema@.audit_check_log(target, log_place.oid);
 
   options := pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
     'table', COALESCE(table_name, place.relname),
@@ -59,6 +58,8 @@ BEGIN
     'ignore', CASE WHEN ignore <> '{}' THEN pg_catalog.to_jsonb(ignore) END,
     'full', CASE WHEN "full" THEN true END));
   PERFORM @extschema@.audit_disable(target);
+  PERFORM @extschema@.audit_consent(target, log_place.oid, COALESCE(table_name, place.relname));
+  PERFORM @extschema@.audit_check_log(target, log_place.oid, COALESCE(table_name, place.relname));
   EXECUTE pg_catalog.format('CREATE TRIGGER ticketflow_audit AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION @extschema@.audit_trigger(%L)',
     target, options);
   -- PostgreSQL clones row triggers to partitions, these not; the event trigger adds them to partitions that come later.
@@ -81,18 +82,10 @@ COMMENT ON FUNCTION @extschema@.audit_enable(regclass, text[], text[], text[], b
   'alone is no change. full: updates keep both whole rows. Tables that inherit from it are recorded under their own names. table_name: the name to record, where the table''s own is not it (a shard). '
   'Calling it again replaces the options. Errors: 42809 not a table, 42703 no such column, 22023 a hidden key, 55000 no log, or one that is not the default, 42501 the table''s owner may not write to it.';
 
-CREATE OR REPLACE FUNCTION @extschema@.audit_may_fill(owner oid, log regclass) RETURNS boolean
-LANGUAGE sql STABLE
-RETURN pg_catalog.has_table_privilege(owner, log, 'INSERT')
-    OR pg_catalog.pg_has_role(owner, (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = log), 'USAGE');
-COMMENT ON FUNCTION @extschema@.audit_may_fill(oid, regclass) IS
-  'Private: whether tables of this owner may be recorded in a log; the trigger asks the same of each table.';
-
-CREATE OR REPLACE FUNCTION @extschema@.audit_check_log(target regclass, log regclass) RETURNS void
+CREATE OR REPLACE FUNCTION @extschema@.audit_check_log(target regclass, log regclass, table_name text) RETURNS void
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-  owner oid := (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = target);
   wrong text;
 BEGIN
   IF log = target OR log = (SELECT pg_catalog.pg_partition_root(target)) THEN
@@ -108,20 +101,20 @@ BEGIN
   IF wrong IS NOT NULL THEN
     RAISE EXCEPTION 'table "%" cannot take the log of changes', log
       USING ERRCODE = 'wrong_object_type', DETAIL = pg_catalog.format('It has no column "%s".', wrong),
-            HINT = 'Deploy a desk, or give the table the columns that a desk''s audit_log has.';
+            HINT = 'ticketflow.audit_create_log() gives an audit_log the columns that it lacks.';
   END IF;
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S'
                   WHERE d.refobjid = log AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.classid = 'pg_catalog.pg_class'::regclass AND d.deptype IN ('a', 'i')) THEN
     RAISE EXCEPTION 'table "%" cannot take the log of changes', log
       USING ERRCODE = 'wrong_object_type', DETAIL = 'Its column "id" has no sequence.', HINT = 'Make it bigserial: the id tells the order of changes.';
   END IF;
-  IF NOT @extschema@.audit_may_fill(owner, log) THEN
+  IF NOT @extschema@.audit_may_record(target, log, table_name) THEN
     RAISE EXCEPTION 'the owner of table "%" may not write to the log "%"', target, log
-      USING ERRCODE = 'insufficient_privilege', HINT = 'Grant that role INSERT on the log.';
+      USING ERRCODE = 'insufficient_privilege', HINT = 'Let the owner of a desk''s log call ticketflow.audit_enable(), or grant that role INSERT on the log.';
   END IF;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.audit_check_log(regclass, regclass) IS
+COMMENT ON FUNCTION @extschema@.audit_check_log(regclass, regclass, text) IS
   'Private to audit_enable(): whether a table''s changes can go to a log. Errors: 22023 the log itself, 42809 no table or not a log''s columns, 42501.';
 
 CREATE OR REPLACE FUNCTION @extschema@.audit_disable(target regclass) RETURNS boolean
@@ -130,6 +123,7 @@ AS $$
 DECLARE
   it record;
   found_one boolean := false;
+  old_log regclass := (SELECT a.log FROM @extschema@.audit_tables a WHERE a.target = audit_disable.target);
 BEGIN
   FOR it IN SELECT t.tgname, t.tgrelid::regclass AS place FROM pg_catalog.pg_trigger t
              WHERE t.tgfoid = '@extschema@.audit_trigger()'::regprocedure AND t.tgparentid = 0
@@ -141,6 +135,7 @@ BEGIN
              WHERE i.inhparent = target AND c.relkind = 'r' LOOP
     PERFORM @extschema@.audit_disable(it.place);
   END LOOP;
+  PERFORM @extschema@.audit_withdraw(target, old_log);
   RETURN found_one;
 END
 $$;
@@ -171,7 +166,7 @@ BEGIN
     IF desks <> 1 THEN
       RAISE EXCEPTION '%', CASE WHEN desks = 0 THEN 'there is no audit_log' ELSE 'several desks have an audit_log' END
         USING ERRCODE = 'object_not_in_prerequisite_state',
-              HINT = CASE WHEN desks = 0 THEN 'CALL ticketflow.deploy() makes a desk with one.' ELSE 'Name the log: log => ''desk.audit_log''.' END;
+              HINT = CASE WHEN desks = 0 THEN 'CALL ticketflow.deploy() makes a desk with one, ticketflow.audit_create_log() a log alone.' ELSE 'Name the log: log => ''desk.audit_log''.' END;
     END IF;
   END IF;
   RETURN found_log;

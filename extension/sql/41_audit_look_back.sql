@@ -52,7 +52,7 @@ SELECT t.tgrelid::regclass AS target, COALESCE(o.options ->> 'table', c.relname)
                                      @extschema@.audit_only_log()) AS log) l
  WHERE t.tgname = 'ticketflow_audit' AND t.tgfoid = '@extschema@.audit_trigger()'::regprocedure AND t.tgparentid = 0
    -- Who may not write to a log has no table in it, whatever her trigger claims.
-   AND (l.log IS NULL OR @extschema@.audit_may_fill(c.relowner, l.log));
+   AND (l.log IS NULL OR @extschema@.audit_may_record(t.tgrelid, l.log, COALESCE(o.options ->> 'table', c.relname)));
 COMMENT ON VIEW @extschema@.audit_tables IS 'The tables whose changes are recorded, and how; fires says disabled where somebody switched the trigger off.';
 GRANT SELECT ON @extschema@.audit_tables TO PUBLIC;
 

@@ -191,11 +191,17 @@ BEGIN
     SELECT s.seal_id, COALESCE(s.ledger, p.ledger) AS ledger, COALESCE(s.id, p.id) AS id, s.digest AS was, p.digest AS now, p.stored, p.transaction_id,
            -- A row keeps the first half of the digest that it was written with.
            p.stored IS NOT NULL AND p.stored <> substr(p.digest, 1, 16) AS disowned,
-           count(*) FILTER (WHERE p.digest = s.digest) OVER (PARTITION BY COALESCE(s.ledger, p.ledger), COALESCE(s.id, p.id)) AS intact
+           count(*) FILTER (WHERE p.digest = s.digest) OVER (PARTITION BY COALESCE(s.ledger, p.ledger), COALESCE(s.id, p.id), s.seal_id) AS intact
       FROM sealed s FULL JOIN present p ON p.ledger = s.ledger AND p.id = s.id),
   broken AS MATERIALIZED (
     SELECT c.* FROM compared c WHERE c.seal_id IS NOT NULL AND (c.now IS DISTINCT FROM c.was OR c.disowned)),
-  -- Which of them have the digest of another sealed row.
+  copied AS (SELECT DISTINCT c.seal_id, c.ledger, c.id FROM compared c WHERE c.intact > 1),
+  -- What is visible was written by a transaction that had its number: numbers from 3 on, and below the next one.
+  unsealed AS (
+    SELECT c.*, c.transaction_id < 3
+             OR c.transaction_id >= pg_snapshot_xmax(pg_current_snapshot())::text::numeric AND c.transaction_id IS DISTINCT FROM pg_current_xact_id_if_assigned()::text::bigint AS unheard_of
+      FROM compared c WHERE c.seal_id IS NULL),
+  -- Which of the broken ones have the digest of another sealed row.
   swapped AS (
     SELECT DISTINCT b.ledger, b.id FROM broken b JOIN sealed o ON o.ledger = b.ledger AND substr(o.digest, 1, 16) = b.stored AND o.id <> b.id),
   problems AS (
@@ -212,12 +218,15 @@ BEGIN
                 ELSE 'the content is not the sealed one' END AS detail
       FROM broken b LEFT JOIN swapped w ON w.ledger = b.ledger AND w.id = b.id
     UNION ALL
+    SELECT c.seal_id, c.ledger, c.id, 'inserted', 'the sealed row is there more than once' FROM copied c
+    UNION ALL
     -- rows that no seal covers
     SELECT NULL, c.ledger, c.id, CASE WHEN c.disowned THEN 'altered' ELSE 'inserted' END,
-           CASE WHEN c.disowned THEN 'the content is not the one that was written' ELSE 'no seal covers it, though its transaction is older than the newest seal' END
-      FROM compared c LEFT JOIN newest n ON true
-     WHERE c.seal_id IS NULL
-       AND (c.disowned OR n.here AND pg_visible_in_snapshot(c.transaction_id::text::xid8, n.snapshot))
+           CASE WHEN c.disowned THEN 'the content is not the one that was written'
+                WHEN c.unheard_of THEN 'its transaction is none of this server'
+                ELSE 'no seal covers it, though its transaction is older than the newest seal' END
+      FROM unsealed c LEFT JOIN newest n ON true
+     WHERE (c.disowned OR n.here AND (c.unheard_of OR pg_visible_in_snapshot(c.transaction_id::text::xid8, n.snapshot)))
        AND NOT EXISTS (SELECT FROM audit_seal_leaves l WHERE NOT whole AND l.ledger = c.ledger AND l.first_id <= c.id AND l.last_id >= c.id AND c.id = ANY (l.ids))
     UNION ALL
     SELECT c.id, 'audit_seals', c.id, 'altered', 'the seal''s digest does not fit its content'

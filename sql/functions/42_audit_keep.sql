@@ -68,6 +68,8 @@ BEGIN
                  SELECT a.attnum FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attname = 'record')) LOOP
     EXECUTE format('CREATE INDEX ON %I (record)', name);
   END LOOP;
+  -- The number of a table that is gone could be another's one day.
+  DELETE FROM audit_consents c WHERE NOT EXISTS (SELECT FROM pg_class p WHERE p.oid = c.target);
   RETURN made;
 END
 $$ SET search_path FROM CURRENT;
@@ -154,7 +156,7 @@ SELECT audit_partitions();
 DO $$
 BEGIN
   PERFORM apply_policy(it.name::regclass, 'admin', 'ticketflow_admin', $r$(SELECT acting_role() = 'admin')$r$)
-     FROM unnest(ARRAY['audit_contexts', 'audit_seals', 'audit_seal_leaves', 'audit_shapes', 'audit_archives']) AS it (name);
+     FROM unnest(ARRAY['audit_contexts', 'audit_seals', 'audit_seal_leaves', 'audit_shapes', 'audit_archives', 'audit_consents']) AS it (name);
 END
 $$;
-GRANT SELECT ON audit_trail, sealed_contexts, sealed_tables, audit_contexts, audit_seals, audit_seal_leaves, audit_shapes, audit_archives TO ticketflow_admin;
+GRANT SELECT ON audit_trail, sealed_contexts, sealed_tables, audit_contexts, audit_seals, audit_seal_leaves, audit_shapes, audit_archives, audit_consents TO ticketflow_admin;

@@ -150,6 +150,17 @@ CREATE TABLE audit_shapes (
   -- Where a structure is restored before its rows, numbers of both meet.
   PRIMARY KEY (table_name, seen_at, id)
 );
+-- By number in here and by name in a dump.
+CREATE TABLE audit_consents (
+  target regclass NOT NULL,
+  log regclass NOT NULL,
+  table_name text NOT NULL,
+  noted_by text NOT NULL DEFAULT session_user,
+  noted_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (target, log)
+);
+COMMENT ON TABLE audit_consents IS 'Tables of other owners that the owner of this log, or a superuser, has recorded in it: written by ticketflow.audit_enable(), without which such a table''s changes are refused.';
+COMMENT ON COLUMN audit_consents.table_name IS 'The only name under which the table''s changes may be recorded.';
 COMMENT ON COLUMN audit_shapes.types IS 'The type of each column.';
 COMMENT ON COLUMN audit_shapes.columns IS 'Each column with the value that rows older than it have (ADD COLUMN ... DEFAULT).';
 COMMENT ON TABLE audit_shapes IS 'The columns that an audited table had from a time on: looking back shows a dropped column where it still was.';

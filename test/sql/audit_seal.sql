@@ -25,7 +25,7 @@ CREATE TEMP TABLE second AS SELECT audit_seal() AS seal;
 CREATE TEMP TABLE nothing AS SELECT audit_seal() AS seal;
 
 BEGIN;
-SELECT plan(38);
+SELECT plan(46);
 CREATE FUNCTION problems() RETURNS TABLE (line text) LANGUAGE sql BEGIN ATOMIC
   SELECT concat_ws(' ', seal_id, ledger, row_id, problem) FROM audit_verify(); END;
 
@@ -60,6 +60,15 @@ SELECT is(tampered($$DELETE FROM audit_log WHERE id = 9$$), '{1 audit_log 9 miss
 SELECT is(tampered($$INSERT INTO audit_log (table_name, operation, transaction_id) VALUES ('tasks', 'UPDATE', 3)$$),
   ARRAY[format('audit_log %s inserted', (SELECT last_value FROM audit_log_id_seq))], 'a row that claims an old transaction');
 SELECT is(tampered($$INSERT INTO audit_log (id, table_name, operation) VALUES (9, 'tasks', 'UPDATE')$$), '{1 audit_log 9 inserted}', 'a second row of an id');
+SELECT is(tampered($$INSERT INTO audit_log SELECT * FROM audit_log WHERE id = 9$$), '{1 audit_log 9 inserted}', 'a copy of a sealed row');
+SELECT is(tampered($$INSERT INTO audit_log SELECT a.* FROM audit_log a, generate_series(1, 3) WHERE a.id IN (9, 10)$$), '{1 audit_log 9 inserted,1 audit_log 10 inserted}', 'many copies');
+SELECT is(tampered($$INSERT INTO task_history_archive SELECT * FROM task_history WHERE id = 5$$), '{1 task_history 5 inserted}', 'a copy of history in its archive');
+SELECT is(tampered($$INSERT INTO audit_log (id, table_name, operation, transaction_id) VALUES (99999, 'tasks', 'UPDATE', 9000000000000000000)$$), '{audit_log 99999 inserted}', 'a row of a transaction yet to come');
+SELECT is(tampered($$INSERT INTO audit_log (id, table_name, operation, transaction_id) VALUES (99999, 'tasks', 'UPDATE', pg_snapshot_xmax(pg_current_snapshot())::text::bigint + 1)$$), '{audit_log 99999 inserted}', 'of the next one but one');
+SELECT is(tampered($$INSERT INTO audit_log (id, table_name, operation, transaction_id) SELECT 99999 + n, 'tasks', 'UPDATE', n FROM unnest('{-5,-9223372036854775808,0,2}'::bigint[]) n WHERE n > -10
+  UNION ALL SELECT 99998, 'tasks', 'UPDATE', -9223372036854775808$$), '{audit_log 99994 inserted,audit_log 99998 inserted,audit_log 99999 inserted}', 'of one that cannot be');
+SELECT is(tampered($$INSERT INTO task_history (id, task_id, field, change_type, transaction_id) VALUES (99999, 1, 'title', 'updated', 9000000000000000000)$$), '{task_history 99999 inserted}', 'the same in history');
+SELECT is(tampered($$UPDATE tasks SET title = 'Own' WHERE id = 2$$), NULL, 'what the present transaction has done is no forgery');
 SELECT is(tampered($$UPDATE audit_log SET id = CASE id WHEN 9 THEN 10 ELSE 9 END WHERE id IN (9, 10)$$), '{1 audit_log 9 reordered,1 audit_log 10 reordered}', 'two rows that changed places');
 SELECT is(tampered($$TRUNCATE audit_log$$), '{1 audit_log 1 missing,1 audit_log 2 missing,1 audit_log 3 missing}', 'a truncated log');
 SELECT is(tampered($$UPDATE audit_contexts SET application_name = 'other' WHERE actor_kind = 'user'$$), '{1 audit_log 2 altered,1 audit_log 3 altered,1 audit_log 4 altered}', 'an edited origin');
