@@ -2,7 +2,7 @@
 
 SELECT apply_policy('task_history_archive', 'ticket', 'ticketflow_customer', 'EXISTS (SELECT FROM tasks t WHERE t.id = task_id)'),
        apply_admin_policy('task_history_archive'),
-       apply_policy('task_history_archive', 'report', 'ticketflow_report', '(SELECT may_report())');
+       apply_policy('task_history_archive', 'report', 'ticketflow_report', $r$(SELECT may_report()) AND field IS DISTINCT FROM 'description'$r$);
 GRANT SELECT ON task_history_archive TO ticketflow_customer, ticketflow_report;
 
 CREATE OR REPLACE VIEW history_trail WITH (security_invoker = true) AS

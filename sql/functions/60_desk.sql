@@ -135,7 +135,7 @@ SELECT t.id, t.ticket_number, t.title, t.description, t.category, t.status, t.pr
   LEFT JOIN users creator ON creator.id = t.created_by
   LEFT JOIN teams team ON team.id = t.assigned_team_id;
 COMMENT ON VIEW task_details IS 'Tickets with the names of people and teams; the caller sees the tickets that she may see.';
-GRANT SELECT ON task_details TO ticketflow_customer, ticketflow_report;
+GRANT SELECT ON task_details TO ticketflow_customer;
 
 CREATE OR REPLACE VIEW comment_details WITH (security_invoker = true) AS
 SELECT c.id, c.task_id, c.user_id, NULLIF(concat_ws(' ', u.first_name, u.last_name), '') AS user_name,

@@ -46,7 +46,7 @@ COMMENT ON FUNCTION complexity_history(integer, text, timestamptz) IS
   'attachments, reassignments, reopens, and hours in a waiting status (spans without an end do not count). Internal comments do not '
   'count, since customers see scores.';
 REVOKE ALL ON FUNCTION complexity_history(integer, text, timestamptz) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION complexity_history(integer, text, timestamptz) TO ticketflow_user, ticketflow_report;
+GRANT EXECUTE ON FUNCTION complexity_history(integer, text, timestamptz) TO ticketflow_user;
 
 CREATE OR REPLACE FUNCTION similar_hours(ticket integer, before timestamptz DEFAULT now()) RETURNS numeric
 LANGUAGE plpgsql STABLE
@@ -54,10 +54,6 @@ AS $$
 DECLARE
   wanted tsquery;
 BEGIN
-  -- Documents hold the words of comments, which reports do not read.
-  IF NOT has_table_privilege('task_documents', 'SELECT') THEN
-    RETURN NULL;
-  END IF;
   SELECT similar_query('task_documents_rank', ts_filter(d.document, '{a,c}'), 12) INTO wanted FROM task_documents d WHERE d.task_id = ticket;
   IF wanted IS NULL OR numnode(wanted) = 0 THEN
     RETURN NULL;
@@ -78,10 +74,9 @@ SET search_path FROM CURRENT
 SET jit = off SET enable_seqscan = off SET enable_sort = off;
 COMMENT ON FUNCTION similar_hours(integer, timestamptz) IS
   'Median hours of the five tickets most like this one that were resolved before a moment, among the 200 most like it: actual hours, '
-  'else the hours to resolution. Its title and description say what is alike. Null where fewer than three tickets are, and for '
-  'ticketflow_report, which reads no search documents.';
+  'else the hours to resolution. Its title and description say what is alike. Null where fewer than three tickets are.';
 REVOKE ALL ON FUNCTION similar_hours(integer, timestamptz) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION similar_hours(integer, timestamptz) TO ticketflow_user, ticketflow_report;
+GRANT EXECUTE ON FUNCTION similar_hours(integer, timestamptz) TO ticketflow_user;
 
 -- Ticket by ticket through the indexes on task_id: what one ticket costs must not grow with the desk.
 CREATE OR REPLACE FUNCTION complexity_details(task_ids integer[], with_similar boolean DEFAULT false, OUT task_id integer, OUT details jsonb)

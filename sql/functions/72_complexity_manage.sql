@@ -17,7 +17,7 @@ COMMENT ON VIEW complexity_training IS
   'with the hours from creation to resolution. The history of a ticket is told as it stood at some moment while the ticket was open, '
   'spread evenly, since that is when scores are asked for; similar_hours knows what was resolved when the ticket came.';
 COMMENT ON COLUMN complexity_training.effort IS 'Hours.';
-GRANT SELECT ON complexity_training TO ticketflow_user, ticketflow_report;
+GRANT SELECT ON complexity_training TO ticketflow_user;
 
 CREATE OR REPLACE FUNCTION rescore_complexity_batch(after_id integer, only_open boolean, batch integer,
   OUT last_id integer, OUT scored integer)

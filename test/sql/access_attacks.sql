@@ -36,9 +36,13 @@ RESET SESSION AUTHORIZATION;
 SELECT is((SELECT count(*) FROM public.audit_log WHERE new_values ->> 'title' = 'forged') + (SELECT count(*) FROM task_history WHERE new_value = 'forged'), 0::bigint, 'nothing was forged');
 CREATE TABLE granted (id integer PRIMARY KEY);
 ALTER TABLE granted OWNER TO test_stranger;
-SELECT throws_ok($$SELECT ticketflow.audit_enable('granted')$$, '42501', NULL, 'the rights of the table''s owner count');
+SET SESSION AUTHORIZATION test_stranger;
+SELECT throws_ok($$SELECT ticketflow.audit_enable('granted')$$, '42501', NULL, 'the owner of a table cannot consent to what is the log''s');
+RESET SESSION AUTHORIZATION;
 GRANT INSERT ON audit_log TO test_stranger;
-SELECT lives_ok($$SELECT ticketflow.audit_enable('granted'); INSERT INTO granted VALUES (1)$$, 'and INSERT on the log is enough');
+SET SESSION AUTHORIZATION test_stranger;
+SELECT lives_ok($$SELECT ticketflow.audit_enable('granted'); INSERT INTO granted VALUES (1)$$, 'INSERT on the log is enough');
+RESET SESSION AUTHORIZATION;
 
 -- Settings
 SET SESSION AUTHORIZATION test_agent;

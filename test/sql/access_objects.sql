@@ -40,10 +40,10 @@ CREATE TEMP TABLE wanted (it text PRIMARY KEY, sees text NOT NULL);
 INSERT INTO wanted VALUES
   ('ai_analytics', 'no no all all none all'), ('api_keys', 'some some some all none no'), ('article_documents', 'some some all all none no'),
   ('article_transitions', 'all all all all none no'), ('article_votes', 'some some some some none no'), ('audit_archives', 'no no no none none no'),
-  ('audit_contexts', 'no no no all none no'), ('audit_log', 'no no no all none no'), ('audit_months', 'no no no no no no'), ('audit_seal_leaves', 'no no no none none no'),
+  ('audit_consents', 'no no no none none no'), ('audit_contexts', 'no no no all none no'), ('audit_log', 'no no no all none no'), ('audit_months', 'no no no no no no'), ('audit_seal_leaves', 'no no no none none no'),
   ('audit_seals', 'no no no none none no'), ('audit_shapes', 'no no no all none no'), ('audit_trail', 'no no no all none no'),
   ('comment_details', 'some some some all none no'), ('company_settings', 'all all all all none no'), ('complexity_escalations', 'some some some all none all'),
-  ('complexity_models', 'no none none none none none'), ('complexity_settings', 'all all all all none all'), ('complexity_training', 'no none none none none none'),
+  ('complexity_models', 'no none none none none none'), ('complexity_settings', 'all all all all none all'), ('complexity_training', 'no none none none none no'),
   ('departments', 'all all all all none all'), ('history_trail', 'some some some all none all'), ('import_rejects', 'no no no no no no'),
   ('import_runs', 'no no no no no no'), ('knowledge_articles', 'some some all all none all'), ('login_attempts', 'no no no no no no'),
   ('login_users', 'no no no all none no'), ('maintenance_steps', 'no no no no no no'), ('notification_preferences', 'some some some some none no'),
@@ -56,7 +56,7 @@ INSERT INTO wanted VALUES
   ('report.resolution', 'no all all all none all'), ('report.status_intervals', 'no some some all none all'), ('report.tickets', 'no some some all none all'),
   ('report.time_in_status', 'no all all all none all'), ('sealed_contexts', 'no no no all none no'), ('sealed_tables', 'no no no all all no'),
   ('sessions', 'no no no no no no'), ('status_transitions', 'all all all all all all'), ('task_attachments', 'some some some all none all'),
-  ('task_categories', 'all all all all all all'), ('task_comments', 'some some some all none all'), ('task_details', 'some some some all none all'),
+  ('task_categories', 'all all all all all all'), ('task_comments', 'some some some all none all'), ('task_details', 'some some some all none no'),
   ('task_documents', 'some some some all none no'), ('task_field_rights', 'all all all all all all'), ('task_history', 'some some some all none all'),
   ('task_history_archive', 'some some some all none all'), ('task_numbers', 'some some some all none no'), ('task_priorities', 'all all all all all all'),
   ('task_severities', 'all all all all all all'), ('task_sources', 'no no no no no no'), ('task_staff_documents', 'no some some all none no'),
@@ -114,7 +114,7 @@ INSERT INTO callers VALUES
   ('public', 'owner',
     'all_grants all_objects alter_column_type apply_admin_policy apply_policy assign_ticket_series audit_archive audit_month audit_partitions bind_login
      change_assignment change_fields check_assignable check_assignment check_manager check_status_change check_words claim_login_attempt complexity_details
-     complexity_lines deploy_again desk_settings_key encrypt_company_secret end_sessions history_archive history_is_partitioned history_month import_address
+     complexity_lines deploy_again desk_settings_key encrypt_company_secret end_sessions grant_report_columns history_archive history_is_partitioned history_month import_address
      import_apply import_batch import_check import_check_options import_close import_create_people import_fields import_lock import_make_tables import_open
      import_refusals import_resolve import_tasks import_value import_write maintain merge_ticket_numbers new_reset_token notify_due_soon notify_people
      overridden_factors override_task_complexity partition_by_month partition_history password_matches people_who_see person_may_write rebuild_documents

@@ -1,7 +1,7 @@
 -- what each database role may do with each table, column and function of a desk, by the catalog and by trying.
 \set ECHO none
 BEGIN;
-SELECT plan(30);
+SELECT plan(33);
 
 CREATE TEMP TABLE roles AS SELECT unnest(ARRAY['ticketflow_anon', 'ticketflow_customer', 'ticketflow_user', 'ticketflow_manager', 'ticketflow_admin',
   'ticketflow_service', 'ticketflow_report', 'public'])::name AS role;
@@ -98,9 +98,13 @@ SELECT is_empty('SELECT * FROM nobody_sees WHERE n > 0 AND it NOT LIKE ''report.
 SELECT set_config('role', 'none', true) \g /dev/null
 
 -- Reports: all tickets, no secret; several desks are walls for them too.
+UPDATE tasks SET description = 'Call 555 0100', priority = 'high';
 SELECT set_config('role', 'ticketflow_report', true) \g /dev/null
 SELECT is((SELECT count(*) FROM tasks), 1::bigint, 'a report reads every ticket');
-SELECT throws_ok('SELECT email FROM users', '42501', NULL, 'but no address');
+SELECT throws_ok('SELECT description FROM tasks', '42501', NULL, 'but not what its requester wrote');
+SELECT is((SELECT string_agg(field, ',') FROM history_trail WHERE change_type = 'updated' AND field IN ('description', 'priority')), 'priority', 'nor what that was before');
+SELECT throws_ok('SELECT content FROM knowledge_articles', '42501', NULL, 'nor articles');
+SELECT throws_ok('SELECT email FROM users', '42501', NULL, 'no address');
 SELECT throws_ok('SELECT * FROM task_documents', '42501', NULL, 'nor what search makes of internal comments');
 SELECT set_config('role', 'none', true) \g /dev/null
 CREATE ROLE test_report LOGIN IN ROLE ticketflow_report;

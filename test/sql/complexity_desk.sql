@@ -67,10 +67,9 @@ SELECT 1000 + i, s.title, 'Please help', 'bug', (ARRAY['low', 'medium', 'high', 
 SELECT is((SELECT count(*) FROM complexity_training), 340::bigint, 'what is resolved with hours is learned from');
 SELECT ok((SELECT min(similar_hours) FILTER (WHERE title LIKE 'Migrate%' AND task_id > 1200) > 20 AND max(similar_hours) FILTER (WHERE title LIKE 'Reset%' AND task_id > 1200) < 2
              FROM complexity_training), 'with the hours of similar tickets resolved before');
-SELECT (count(*), sum(comments), max(similar_hours) IS NULL)::text AS reported FROM complexity_training \gset
 SET LOCAL ROLE ticketflow_report;
-SELECT is((SELECT (count(*), sum(comments), max(similar_hours))::text FROM complexity_training), replace(:'reported', ',f)', ',)'), 'reports read it too, all but what search documents tell');
-SELECT throws_ok('SELECT document FROM task_documents', '42501', NULL, 'which they do not read');
+SELECT throws_ok('SELECT FROM complexity_training', '42501', NULL, 'reports do not read it: it tells descriptions');
+SELECT throws_ok('SELECT document FROM task_documents', '42501', NULL, 'nor search documents');
 RESET ROLE;
 SELECT is((SELECT similar_hours FROM complexity_training WHERE task_id = 1001), NULL, 'the first of its kind knows none');
 CREATE TEMP TABLE trained AS SELECT * FROM train_complexity('desk', options => '{"penalty": 20, "bits": 12}');
