@@ -34,7 +34,8 @@ BEGIN ATOMIC
                  round(COALESCE(sum(hours_between(e.created_at, e.next_at)) FILTER (WHERE e.field = 'status' AND e.new_stage = 'waiting'), 0), 1) AS waiting_hours
             FROM (SELECT t.field, t.old_value, t.created_at, o.stage AS old_stage, n.stage AS new_stage,
                          COALESCE(lead(t.created_at) OVER (PARTITION BY t.field ORDER BY t.created_at, t.id), until) AS next_at
-                    -- OFFSET 0: the index on created_at would be read as a whole for each ticket, beside that on task_id.
+                    -- OFFSET 0: else, of history without statistics, the index on created_at is read as a whole for each ticket, beside that on
+                    -- task_id: 10,000 new tickets took 2.1 to 3.4 s of scoring, 0.7 to 0.9 s with it.
                     FROM (SELECT h.id, h.field, h.old_value, h.new_value, h.created_at FROM history_trail h
                            WHERE h.task_id = ticket AND h.change_type = 'updated' OFFSET 0) t
                     LEFT JOIN task_statuses o ON o.status = t.old_value

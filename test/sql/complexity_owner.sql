@@ -86,6 +86,7 @@ RESET SESSION AUTHORIZATION;
 SELECT public.throws_ok($$SELECT complexity_keep('lair.complexity_models', 'q', '\x00', '{}', false)$$, '42501', NULL, 'the stranger''s code cannot go back to who called');
 -- Operators of the caller's schemas are none of the owner's
 CREATE SCHEMA trap;
+GRANT USAGE ON SCHEMA trap TO PUBLIC;
 CREATE FUNCTION trap.always(text, text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.ran VALUES ('operator', current_user); RETURN true; END $$;
 CREATE OPERATOR trap.= (FUNCTION = trap.always, LEFTARG = text, RIGHTARG = text);
 SET LOCAL search_path = trap, pg_catalog, ticketflow;

@@ -2,7 +2,7 @@
 \set ECHO none
 BEGIN;
 SET LOCAL search_path = public, ticketflow;
-SELECT plan(58);
+SELECT plan(59);
 
 -- A desk whose effort follows what its tickets are about, with noise; 400 resolved tickets.
 INSERT INTO users (id, email, role, is_approved) VALUES ('ada', 'ada@desk.test', 'admin', true), ('una', 'una@desk.test', 'user', true),
@@ -43,7 +43,7 @@ SELECT throws_ok($$SELECT * FROM complexity_fit('DELETE FROM learned RETURNING t
 SELECT throws_ok($$SELECT * FROM complexity_fit('SELECT title, actual_hours FROM learned', '{"pealty": 1}')$$, '22023', NULL, 'a misspelt option is refused');
 SELECT throws_ok($$SELECT * FROM complexity_fit('SELECT title, actual_hours FROM learned', '{"group": "nowhere"}')$$, '42703', NULL, 'so is a group that is no column');
 SELECT throws_ok($$SELECT * FROM complexity_fit(NULL)$$, '22023', NULL, 'and no query');
-SELECT throws_ok($$SELECT complexity_score('a', 'b', model => set_byte(model, 100, (get_byte(model, 100) + 1) % 256)) FROM fitted$$, 'XX001', NULL, 'a damaged model is noticed');
+SELECT throws_ok($$SELECT complexity_score('a', 'b', model => set_byte(model, middle, (get_byte(model, middle) + 1) % 256)) FROM fitted, LATERAL (SELECT length(model) / 2) l (middle)$$, 'XX001', NULL, 'a damaged model is noticed');
 SELECT is((SELECT report ->> 'unusable' FROM complexity_fit('SELECT title, NULLIF(actual_hours, 0.5) AS effort FROM learned UNION ALL SELECT ''x'', ''NaN'' UNION ALL SELECT ''x'', -1', '{"penalty": 20, "bits": 10}')),
   ((SELECT count(*) FROM learned WHERE actual_hours = 0.5) + 2)::text, 'null, not a number and negative efforts are counted, not learned');
 
@@ -92,6 +92,9 @@ SELECT is((SELECT complexity_score FROM api.override_complexity((SELECT min(id) 
 SELECT ok((SELECT escalation_recommended AND (SELECT sum((x ->> 'points')::numeric) FROM jsonb_array_elements(factors) x) = 95 FROM it), 'points still add up, and the advice follows');
 UPDATE tasks SET priority = 'high' WHERE id = (SELECT min(id) FROM tasks);
 SELECT is((SELECT complexity_score FROM it), 95, 'computing anew respects it');
+SELECT ctid AS kept FROM ticket_complexity_scores WHERE task_id = (SELECT min(id) FROM tasks) \gset
+SELECT refresh_complexity(ARRAY(SELECT id FROM tasks)) \g /dev/null
+SELECT is((SELECT ctid FROM ticket_complexity_scores WHERE task_id = (SELECT min(id) FROM tasks)), :'kept', 'and writes nothing where nothing changed');
 SELECT is((SELECT (ticket_number IS NOT NULL, score, level)::text FROM api.escalations()), '(t,95,"very high")', 'escalations lists it');
 SELECT is((SELECT complexity_score FROM api.override_complexity((SELECT min(id) FROM tasks), NULL)), (SELECT computed_score FROM it), 'and back');
 SELECT ok((SELECT array_agg(complexity_score ORDER BY id) @> '{95}' AND count(DISTINCT model) = 2 FROM ticket_complexity_history WHERE task_id = (SELECT min(id) FROM tasks)), 'every score is kept');
