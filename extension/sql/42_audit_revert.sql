@@ -157,6 +157,8 @@ DECLARE
   said text := pg_catalog.current_setting('app.cause', true);
   waiting bigint[];
   left_over bigint[];
+  places jsonb := '{}'; -- of the tables' names
+  many bigint;
   it record;
   place regclass;
 BEGIN
@@ -172,15 +174,17 @@ BEGIN
   -- Newest first; what a foreign key forbids now, such as a comment before its ticket, is tried again after the rest.
   WHILE waiting <> '{}' LOOP
     left_over := '{}';
-    FOR it IN EXECUTE pg_catalog.format('SELECT a.* FROM %s a WHERE a.id = ANY ($1) AND a.transaction_id = $2 ORDER BY a.id DESC', @extschema@.audit_sources(home)) USING waiting, transaction_id LOOP
-      BEGIN
-        SELECT a.target INTO STRICT place FROM @extschema@.audit_tables a WHERE a.table_name = it.table_name AND a.log = home;
-      EXCEPTION
-        WHEN no_data_found THEN place := NULL;
-        WHEN too_many_rows THEN
+    -- "+ 0": an index of ranges would be read once for each of the numbers.
+    FOR it IN EXECUTE pg_catalog.format('SELECT a.* FROM %s a WHERE a.id + 0 = ANY ($1) AND a.transaction_id = $2 ORDER BY a.id DESC', @extschema@.audit_sources(home)) USING waiting, transaction_id LOOP
+      IF NOT places ? it.table_name THEN
+        SELECT pg_catalog.min(a.target::oid), pg_catalog.count(*) INTO place, many FROM @extschema@.audit_tables a WHERE a.table_name = it.table_name AND a.log = home;
+        IF many > 1 THEN
           RAISE EXCEPTION 'several tables are recorded as "%"', it.table_name
             USING ERRCODE = 'ambiguous_alias', HINT = 'Revert rows of one of them: ticketflow.revert(table, key, time).';
-      END;
+        END IF;
+        places := places || pg_catalog.jsonb_build_object(it.table_name, place::oid::text);
+      END IF;
+      place := (places ->> it.table_name)::oid;
       id := it.id; table_name := it.table_name; operation := it.operation; key := it.record_key;
       BEGIN
         outcome := CASE WHEN place IS NULL THEN 'conflict: the table is no longer recorded' ELSE @extschema@.audit_undo(it, place) END;

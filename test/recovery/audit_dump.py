@@ -8,6 +8,7 @@ from cluster import Cluster  # noqa: E402
 from tap import done, equal, ok  # noqa: E402
 
 SETUP = """
+CREATE ROLE lender;
 CREATE EXTENSION ticketflow;
 CALL ticketflow.deploy();
 INSERT INTO users (id, email, role, is_approved) VALUES ('ada', 'ada@x.test', 'admin', true);
@@ -23,6 +24,11 @@ ALTER TABLE parcel DROP COLUMN gone;
 ALTER TABLE parcel ALTER weight TYPE numeric(8,2), ADD COLUMN colour text;
 UPDATE parcel SET weight = weight + 0.5, colour = 'red';
 DELETE FROM parcel WHERE id > 15;
+CREATE SCHEMA depot AUTHORIZATION lender;
+CREATE TABLE depot.crate (id int PRIMARY KEY, v text);
+ALTER TABLE depot.crate OWNER TO lender;
+SELECT ticketflow.audit_enable('depot.crate');
+INSERT INTO depot.crate VALUES (1, 'a');
 SELECT ticketflow.audit_seal();
 UPDATE tasks SET status = 'in_progress' WHERE id <= 10;
 """
@@ -34,12 +40,17 @@ SELECT 'history', count(*), md5(string_agg(h::text, ',' ORDER BY id)) FROM histo
 SELECT 'archive', count(*), md5(string_agg(a::text, ',' ORDER BY id)) FROM task_history_archive a;
 SELECT 'seals', count(*), md5(string_agg(s::text, ',' ORDER BY id)) FROM audit_seals s;
 SELECT id, ticketflow.row_as_of('parcel', jsonb_build_object('id', id), at) FROM generate_series(1, 20) id, then_at;
-SELECT t FROM ticketflow.audit_tables t WHERE t::text LIKE '%parcel%';
+SELECT t FROM ticketflow.audit_tables t WHERE t::text LIKE '%parcel%' OR t::text LIKE '%crate%' ORDER BY t::text;
+SELECT c FROM audit_consents c;
 """
 VERIFY = "SELECT * FROM ticketflow.audit_verify()"
 # Numbers go on behind the restored ones, and what is new is sealed with what was not sealed yet.
 GO_ON = "UPDATE parcel SET weight = 1 WHERE id = 1; UPDATE tasks SET priority = 'high' WHERE id = 1; SELECT ticketflow.audit_seal();"
 UNSEALED = "SELECT (SELECT sum(row_count) FROM audit_seals) - (SELECT count(*) FROM audit_log) - (SELECT count(*) FROM history_trail)"
+
+
+# Of another owner: recorded only where the consent to it is there.
+LENT = "SET ROLE lender; UPDATE depot.crate SET v = v || '!'; RESET ROLE; SELECT count(*) FROM audit_log WHERE table_name = 'crate'"
 
 
 def restore(server, name, *files):
@@ -54,6 +65,8 @@ def check(server, name, wanted, how):
     before = int(server.sql("SELECT count(*) FROM audit_log", name))
     ok(server.sql(GO_ON, name) != "", "what comes after it is sealed")
     equal(server.sql("SELECT count(*) FROM audit_log", name), str(before + 2), "each change has its row")
+    equal(server.sql(LENT, name), "2", "another owner's table is recorded as before")
+    ok(server.sql("SELECT ticketflow.audit_seal()", name) != "", "which is sealed, too")
     equal(server.sql(UNSEALED, name), "0", "each row is in one seal")
     equal(server.sql(VERIFY, name), "", "and all of it verifies")
 

@@ -96,8 +96,15 @@ CREATE FUNCTION joe.compare(a text, b text) RETURNS int LANGUAGE plpgsql IMMUTAB
 CREATE OPERATOR CLASS joe.own_order FOR TYPE text USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 joe.compare(text, text);
 GRANT EXECUTE ON FUNCTION joe.compare TO PUBLIC;
 ALTER FUNCTION joe.compare OWNER TO audit_joe;
-CREATE INDEX ON joe.log (operation joe.own_order);
-SELECT lives_ok('INSERT INTO payroll VALUES (4), (5)', 'so does what orders an index in somebody''s own way');
+-- A log without columns of its own, which would go through the executor for those.
+CREATE SCHEMA joe_own AUTHORIZATION audit_joe;
+SET LOCAL ROLE audit_joe;
+SELECT audit_create_log('joe_own');
+RESET ROLE;
+CREATE INDEX ON joe_own.audit_log (operation joe.own_order);
+CREATE TABLE payroll_too (id int PRIMARY KEY);
+SELECT audit_enable('payroll_too', log => 'joe_own.audit_log');
+SELECT lives_ok('INSERT INTO payroll_too VALUES (1), (2), (3)', 'so does what orders an index in somebody''s own way');
 DROP OPERATOR CLASS joe.own_order USING btree CASCADE;
 RESET app.cause;
 SELECT throws_ok($$SELECT audit_seal('joe.log')$$, '55000', NULL, 'a log outside of a desk has no seals, and no function of its schema is called');

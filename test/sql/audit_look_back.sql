@@ -30,7 +30,7 @@ FROM steps ORDER BY step
 SET client_min_messages = warning;
 
 BEGIN;
-SELECT plan(31);
+SELECT plan(32);
 SELECT cmp_ok((SELECT count(*) FROM audit_log WHERE table_name = 'ledger'), '>', 2000::bigint, 'thousands of changes');
 SELECT cmp_ok((SELECT count(*) FROM audit_log WHERE table_name = 'ledger' AND moved_to IS NOT NULL), '>', 20::bigint, 'among them moves to other keys');
 SELECT ok((SELECT count(DISTINCT id) > 30 FROM copies), 'copies hold many keys');
@@ -53,6 +53,10 @@ COMMIT;
 SELECT clock_timestamp() AS before \gset
 BEGIN; UPDATE account SET balance = 0, owner = 'eve', secret = 's9' WHERE id = 1; DELETE FROM account WHERE id = 2; INSERT INTO account VALUES (3, 'eve', 30, NULL); COMMIT;
 SELECT transaction_id AS bad FROM audit_log WHERE table_name = 'account' ORDER BY id DESC LIMIT 1 \gset
+CREATE TABLE bulk (id int PRIMARY KEY);
+SELECT audit_enable('bulk');
+INSERT INTO bulk SELECT generate_series(1, 3);
+SELECT transaction_id AS many FROM audit_log WHERE table_name = 'bulk' ORDER BY id DESC LIMIT 1 \gset
 SELECT set_config('test.bad', :'bad', false), set_config('test.before', :'before', false);
 BEGIN;
 SAVEPOINT clean;
@@ -72,6 +76,8 @@ SELECT is((SELECT array_agg(operation) FROM row_history('account', '{"id": "1"}'
 SELECT throws_ok($$SELECT row_as_of('account', '{"nope": 1}', now())$$, '42703', NULL, 'a key of other columns is refused');
 SELECT throws_ok($$SELECT row_as_of('copies', '{"id": 1}', now())$$, '55000', NULL, 'a table without a key too');
 SELECT throws_ok($$SELECT * FROM revert(1)$$, 'P0002', NULL, 'and an unknown transaction');
+SELECT audit_disable('bulk');
+SELECT results_eq(format('SELECT DISTINCT outcome FROM revert(%s, ''skip'')', :many), ARRAY['conflict: the table is no longer recorded'], 'what is no longer recorded is left alone');
 ROLLBACK;
 
 -- columns whose type changes
