@@ -47,7 +47,7 @@ const std::vector<Option> &config_options() {
         {"server-unix-socket-mode", &Config::server_socket_mode, "660", "Permissions of that socket, octal", ""},
         {"server-tls-certificate", &Config::tls_certificate, "", "Certificate chain in PEM; with it the service speaks TLS", ""},
         {"server-tls-key", &Config::tls_key, "", "Private key in PEM", ""},
-        {"server-threads", &Config::server_threads, "0", "Threads that serve; 0 is one per two processors, at least one", "0..256"},
+        {"server-threads", &Config::server_threads, "0", "Threads that serve; 0 is one per processor, no more than db-pool", "0..256"},
         {"server-cors-allowed-origins", &Config::cors_origins, "", "Origins that browsers may call from; empty is any", ""},
         {"server-timing-enabled", &Config::server_timing, "false", "Answer with a Server-Timing header", ""},
         {"server-trace-header", &Config::trace_header, "X-Request-Id", "Request header that carries the request id, and is echoed", ""},

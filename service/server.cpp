@@ -22,7 +22,7 @@ namespace {
 size_t thread_count(const Config &config) {
     if (config.server_threads > 0)
         return size_t(config.server_threads);
-    return std::max(1u, std::thread::hardware_concurrency() / 2);
+    return std::max(1u, std::thread::hardware_concurrency());
 }
 
 // So many client connections need as many files.
