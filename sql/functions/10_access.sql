@@ -120,6 +120,7 @@ REVOKE ALL ON FUNCTION apply_admin_policy(regclass) FROM PUBLIC;
 
 DO $$
 DECLARE
+  readable_history CONSTANT text := $r$may_report() AND field IS DISTINCT FROM 'description'$r$;
   it record;
 BEGIN
   FOR it IN
@@ -163,12 +164,18 @@ BEGIN
   PERFORM apply_admin_policy('tasks'), apply_admin_policy('task_comments');
 
   -- What belongs to a ticket follows it.
-  FOR it IN SELECT unnest(ARRAY['task_attachments', 'task_history', 'ticket_complexity_scores']) AS table_name LOOP
-    CONTINUE WHEN to_regclass(it.table_name) IS NULL;
+  FOR it IN
+    SELECT * FROM (VALUES
+      ('task_attachments', 'may_report()'),
+      ('task_history', readable_history),
+      ('task_history_archive', readable_history),
+      ('ticket_complexity_scores', 'may_report()')
+    ) AS rules (table_name, for_reports)
+    WHERE to_regclass(table_name) IS NOT NULL
+  LOOP
     PERFORM apply_policy(it.table_name::regclass, 'ticket', 'ticketflow_customer', 'EXISTS (SELECT FROM tasks t WHERE t.id = task_id)'),
             apply_admin_policy(it.table_name::regclass),
-            apply_policy(it.table_name::regclass, 'report', 'ticketflow_report',
-                         'may_report()' || CASE it.table_name WHEN 'task_history' THEN $r$ AND field IS DISTINCT FROM 'description'$r$ ELSE '' END);
+            apply_policy(it.table_name::regclass, 'report', 'ticketflow_report', it.for_reports);
   END LOOP;
   FOR it IN
     SELECT * FROM (VALUES
@@ -251,6 +258,7 @@ DECLARE
 BEGIN
   FOR it IN SELECT * FROM (VALUES
       ('task_history', 'ticketflow_customer, ticketflow_report'),
+      ('task_history_archive', 'ticketflow_customer, ticketflow_report'),
       ('ticket_complexity_scores', 'ticketflow_customer, ticketflow_report'),
       ('ticket_auto_responses', 'ticketflow_customer'),
       ('knowledge_articles', 'ticketflow_customer'),

@@ -1,10 +1,5 @@
 -- audit: the history of tickets whole, for reports and timelines, wherever retention keeps its older part.
 
-SELECT apply_policy('task_history_archive', 'ticket', 'ticketflow_customer', 'EXISTS (SELECT FROM tasks t WHERE t.id = task_id)'),
-       apply_admin_policy('task_history_archive'),
-       apply_policy('task_history_archive', 'report', 'ticketflow_report', $r$(SELECT may_report()) AND field IS DISTINCT FROM 'description'$r$);
-GRANT SELECT ON task_history_archive TO ticketflow_customer, ticketflow_report;
-
 CREATE OR REPLACE VIEW history_trail WITH (security_invoker = true) AS
 SELECT h.id, h.task_id, h.user_id, h.field, h.old_value, h.new_value, h.change_type, h.created_at, h.transaction_id FROM task_history h
 UNION ALL

@@ -34,12 +34,13 @@ class Cluster:
             self._shell(f'cp -a --reflink=auto "{backup}" "$folder/data"; give_to_server "$folder"')
         else:
             self._shell('cluster_create "$folder" --no-sync -A trust')
+        own = ""  # what a copied folder has already
         if not backup:
             self._shell('cluster_use_stage "$folder"')
+            own = ("listen_addresses = ''\nfsync = off\nmax_connections = 60\nmax_prepared_transactions = 10\nshared_buffers = 64MB\n"
+                   f"wal_level = replica\ninclude '{self.folder}/stage.conf'\n")
         with open(f"{self.folder}/data/postgresql.conf", "a") as conf:
-            conf.write(f"unix_socket_directories = '{self.folder}'\n{settings}\n" if backup else f"listen_addresses = ''\nunix_socket_directories = '{self.folder}'\nfsync = off\nmax_connections = 60\n"
-                       f"max_prepared_transactions = 10\nshared_buffers = 64MB\nwal_level = replica\n"
-                       f"include '{self.folder}/stage.conf'\n{settings}\n")
+            conf.write(f"{own}unix_socket_directories = '{self.folder}'\n{settings}\n")
         self.start()
 
     def _shell(self, command):
